@@ -34,7 +34,9 @@ from transformers import AutoModelForMaskedLM, RobertaConfig
 from headstart.config.pretraining import PretrainingSettings
 from headstart.data.token_blocks import TokenBlocks
 from headstart.device import choose_device, choose_precision
+from headstart.engine.graphs import Capture
 from headstart.engine.memory import keep_freed_memory
+from headstart.engine.runtime import open_capture
 from headstart.pretraining.batches import StepBatch, draw_ahead
 from headstart.pretraining.create_trainer import create_trainer
 from headstart.pretraining.flops import count_step_cost, find_peak
@@ -89,7 +91,7 @@ def make_blocks(size: Size, count: int) -> TokenBlocks:
 # --- Headstart ----------------------------------------------------------------------------------------
 
 
-def make_trainer(size: Size, steps: int, device: Any, **training: Any) -> Any:
+def make_trainer(size: Size, steps: int, device: Any, capture: Capture | None = None, **training: Any) -> Any:
     """The engine's own trainer, before its first step."""
     settings = PretrainingSettings.model_validate(
         {
@@ -100,7 +102,9 @@ def make_trainer(size: Size, steps: int, device: Any, **training: Any) -> Any:
     )
     blocks = make_blocks(size, 4 * size.batch)
     model = make_model(size)
-    trainer: Any = create_trainer(settings, model, make_tokenizer(), blocks, blocks, choose_device(device))
+    trainer: Any = create_trainer(
+        settings, model, make_tokenizer(), blocks, blocks, choose_device(device), capture
+    )
     trainer.run = make_run(settings, "benchmark")
     trainer._timed = time.perf_counter()
     trainer._is_validation_due = lambda steps: False
@@ -291,7 +295,7 @@ def synchronize() -> None:
 def measure_engine(
     size: Size, device: str, *, profile: bool = False, **training: Any
 ) -> list[dict[str, Any]]:
-    """The engine's steps: as they are, with the same batch again and again, and captured."""
+    """The engine's steps: as they are, with the same batch again and again, and captured by the engine."""
     label = ", ".join(f"{key} {value}" for key, value in training.items()) + f", dropout {size.dropout}"
     trainer = make_trainer(size, 10**6, device, **training)
     model, found = trainer.passes.model.model, []
@@ -315,7 +319,7 @@ def measure_engine(
                                 size, time_steps(partial(repeat_step, trainer, batch)), model))  # fmt: skip
     if device == "cuda":
         try:
-            found.append(measure_captured(trainer, batch, size))
+            found.append(measure_captured(size, device, batch, **training))
         except RuntimeError as error:
             print(f"  captured: {type(error).__name__}: {str(error).splitlines()[0]}", flush=True)
         if profile:
@@ -325,35 +329,17 @@ def measure_engine(
 
 def repeat_step(trainer: Any, batch: StepBatch) -> None:
     """A step of one batch whose losses nobody reads."""
-    trainer.passes.accumulate(0, batch)
-    trainer.optimiser.step([1e-4], [1.0])
-    trainer.passes.weights.zero_gradients()
+    trainer.steps.make_step(0, batch, 1e-4)
 
 
-def measure_captured(trainer: Any, batch: StepBatch, size: Size) -> dict[str, Any]:
-    """The engine's step as one CUDA graph over fixed inputs."""
-    passes = trainer.passes
-    inputs = passes._send(batch.passes[0])
-    trainer.optimiser.rates.fill_(1e-4)
-    trainer.optimiser.clips.fill_(1.0)
-
-    def body() -> None:
-        loss = passes._compute_compiled(inputs) / batch.targets
-        loss.backward()
-        trainer.optimiser.update()
-        passes.weights.zero_gradients()
-
-    stream = torch.cuda.Stream()  # type: ignore[no-untyped-call]
-    stream.wait_stream(torch.cuda.current_stream())
-    with torch.cuda.stream(stream):
-        for _ in range(2):
-            body()
-    torch.cuda.current_stream().wait_stream(stream)
-    synchronize()
-    graph = torch.cuda.CUDAGraph()
-    with torch.cuda.graph(graph):
-        body()
-    return describe_speed("  captured as a CUDA graph", size, time_steps(graph.replay), passes.model.model)
+def measure_captured(size: Size, device: str, batch: StepBatch, **training: Any) -> dict[str, Any]:
+    """The engine's step of one batch again and again, captured as `pretrain` captures it."""
+    with open_capture(torch.device(device)) as capture:
+        trainer = make_trainer(size, 10**6, device, capture, **training)
+        seconds = time_steps(partial(repeat_step, trainer, batch))
+        if not trainer.steps.captured:
+            raise RuntimeError(trainer.steps.reason)
+        return describe_speed("  captured as CUDA graphs", size, seconds, trainer.passes.model.model)
 
 
 def print_profile(step: Callable[[], None]) -> None:

@@ -62,9 +62,13 @@ def make_settings(task: str = "masked-lm", **training: Any) -> PretrainingSettin
 
 
 def pretrain_tiny(
-    settings: PretrainingSettings, model: Any, folder: Path, on_event: OnEvent = ignore_events
+    settings: PretrainingSettings,
+    model: Any,
+    folder: Path,
+    on_event: OnEvent = ignore_events,
+    **more: Any,
 ) -> PretrainingRecord:
-    """Train the model on such blocks, with a few others for validation."""
+    """Train the model on such blocks, with a few others for validation. `more` goes to `pretrain_model`."""
     return pretrain_model(
         settings,
         model=model,
@@ -73,4 +77,5 @@ def pretrain_tiny(
         valid=make_blocks(4, 1),
         folder=folder,
         on_event=on_event,
+        **more,
     )

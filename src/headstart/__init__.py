@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from headstart.analysis.judgements import Judgements as Judgements
     from headstart.analysis.power import Leaderboard as Leaderboard
     from headstart.analysis.power import PowerAnalysis as PowerAnalysis
+    from headstart.analysis.replay import Replay as Replay
     from headstart.analysis.results import Results as Results
     from headstart.commands.compare import compare as compare
     from headstart.commands.compare_items import compare_items as compare_items
@@ -49,6 +50,7 @@ if TYPE_CHECKING:
     from headstart.commands.predict_texts import predict_texts as predict_texts
     from headstart.commands.pretrain import pretrain as pretrain
     from headstart.commands.push import push as push
+    from headstart.commands.replay import replay as replay
     from headstart.commands.report import write_report as write_report
     from headstart.commands.run import run as run
     from headstart.commands.schema import schema as schema
@@ -102,6 +104,7 @@ _HOME = {
     "PretrainedModel": "headstart.models.pretrained_model",
     "Pretraining": "headstart.config.pretraining",
     "PushedModel": "headstart.models.pushed_model",
+    "Replay": "headstart.analysis.replay",
     "Results": "headstart.analysis.results",
     "Stack": "headstart.engine.stacked_model",
     "Study": "headstart.config.study",
@@ -135,6 +138,7 @@ _HOME = {
     "pretrain": "headstart.commands.pretrain",
     "push": "headstart.commands.push",
     "read_leaderboard": "headstart.commands.power",
+    "replay": "headstart.commands.replay",
     "run": "headstart.commands.run",
     "run_until": "headstart.commands.until",
     "schema": "headstart.commands.schema",
@@ -165,6 +169,7 @@ __all__ = [
     "PretrainedModel",
     "Pretraining",
     "PushedModel",
+    "Replay",
     "Results",
     "Stack",
     "Study",
@@ -198,6 +203,7 @@ __all__ = [
     "pretrain",
     "push",
     "read_leaderboard",
+    "replay",
     "run",
     "run_until",
     "schema",

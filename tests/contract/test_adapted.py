@@ -9,7 +9,6 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -24,7 +23,6 @@ from headstart.config.load import dump_study, load_study
 from headstart.config.runs import expand_runs
 from headstart.errors import ModelError
 from headstart.methods import adapt
-from headstart.methods.adaptation_task import check_adaptable
 from headstart.methods.adaptation_texts import collect_texts
 from headstart.methods.adapted import build_adapted_model, locate_adapted
 from headstart.methods.base import build_base_model
@@ -129,6 +127,26 @@ def test_more_text_may_hold_nothing_that_is_evaluated(
     said = " ".join(capsys.readouterr().err.split())
     assert "adapt.text: document 2 is an example of valid or test" in said
     assert "Traceback" not in said
+
+
+def test_more_text_that_is_not_there_is_missed_before_a_folder_is_made(
+    study_in: StudyFile, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = study_in(tmp_path, arms=ARMS, adapt=ADAPT | {"text": "nowhere.txt"})
+    assert main(["run", str(file)]) == 2
+    assert "nowhere.txt: no such file or folder" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+
+
+def test_an_adaptation_that_diverges_names_its_own_rate(
+    study_in: StudyFile, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(trainer.math, "isfinite", lambda value: False)
+    assert main(["run", str(study_in(tmp_path, arms=ARMS, adapt=ADAPT))]) == 2
+    said = " ".join(capsys.readouterr().err.split())
+    assert "error: adapt: seed 0: no longer finite at step 1" in said
+    assert "fix: set a lower adapt.learning_rate" in said
+    assert not list((tmp_path / "out").glob("adapted/*/model.safetensors"))
 
 
 def test_adapters_over_adapted_weights_are_saved_whole(study_in: StudyFile, tmp_path: Path) -> None:
@@ -333,11 +351,3 @@ def test_a_bloom_that_answers_is_adapted_to_the_conversations(tiny_bloom: Path, 
     assert all(torch.equal(lora[name], value) for name, value in start.items())
     runs_done = json.loads((tmp_path / "out" / "results.json").read_text("utf-8"))["runs"]
     assert {one["arm"] for one in runs_done} == {"adapted", "lora", "full"}
-
-
-def test_a_slow_tokenizer_is_refused_before_anything_is_trained(tiny_model: Path) -> None:
-    study = load_study({"data": {"path": "unread.csv"}, "model": str(tiny_model), "arms": ARMS})
-    run = next(run for run in expand_runs(study) if run.adapted)
-    slow = SimpleNamespace(is_fast=False)
-    with pytest.raises(ModelError, match=r"(?s)is written in Python.*fast tokenizer"):
-        check_adaptable(run, SimpleNamespace(tokenizer=slow, name="slow"))  # type: ignore[arg-type]

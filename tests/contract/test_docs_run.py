@@ -50,6 +50,7 @@ INPUTS: Final = {
     "power": ("source",),
     "push": ("folder",),
     "predict": ("model", "inputs"),
+    "replay": ("study",),
     "report": ("sources",),
     "run": ("study",),
     "watch": ("folder",),

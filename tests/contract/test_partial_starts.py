@@ -60,6 +60,22 @@ def test_all_starts_share_a_pack_and_have_a_worth(
     assert "arms.lower.init was {keep: [embeddings, 1 layer]}, is {keep: norms}" in said
 
 
+def test_texts_of_single_words_have_no_vectors(
+    study_in: StudyFile, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    study = study_in(tmp_path, arms={"svd": PARTS["svd"], "words": None})
+    rows = [{"text": text, "label": label} for text, label in (("good", "yes"), ("bad", "no"))]
+    (tmp_path / "reviews" / "train.jsonl").write_text(
+        "".join(json.dumps(row) + "\n" for row in rows), "utf-8"
+    )
+    for part in ("valid", "test"):
+        (tmp_path / "reviews" / f"{part}.jsonl").write_text('{"text": "good bad", "label": "no"}\n', "utf-8")
+    assert main(["run", str(study)]) == 2
+    said = " ".join(capsys.readouterr().err.split())
+    assert "error: arms.svd.init: no two tokens of the training examples stand near each other" in said
+    assert "Traceback" not in said
+
+
 def test_vectors_are_of_training_texts_alone_and_of_no_seed(study_in: StudyFile, tmp_path: Path) -> None:
     study = load_study(
         study_in(tmp_path, arms={"svd": PARTS["svd"], "words": None}, seeds=2, sizes=[8, "all"])

@@ -31,6 +31,19 @@ def _list_arms(place: Path) -> Iterator[str]:
         return
 
 
+def complete_runs(ctx: typer.Context, incomplete: str) -> list[str]:
+    """The runs that are done, or failed, of the study whose folder stands before."""
+    folder = ctx.params.get("study")
+    if folder is None:
+        return []
+    from headstart.store.layout import StudyLayout
+    from headstart.store.records import list_record_files
+
+    layout = StudyLayout(Path(folder))
+    files = list_record_files(layout)
+    return _select((file.parent.relative_to(layout.runs_folder).as_posix() for file in files), incomplete)
+
+
 def complete_keys(ctx: typer.Context, incomplete: str) -> list[str]:
     """Keys of a study file, such as `training.epochs=`."""
     from headstart.config.problems import list_paths

@@ -76,6 +76,11 @@ EXAMPLES: Final[Mapping[str, tuple[str, ...]]] = {
         "headstart watch runs/study",
         "headstart watch runs/study --port 8000 --open",
     ),
+    "replay": (
+        "headstart replay runs/study pretrained/all/0",
+        "headstart replay runs/study lora/all/1 --keep again",
+        "headstart replay runs/study random/500/2 --json",
+    ),
     "judge": (
         "headstart judge runs/study --arm lora -o sheet.csv",
         "headstart judge runs/study --read ann.csv --read bob.csv",

@@ -10,8 +10,9 @@ import typer
 
 from headstart.cli.listening import listen
 from headstart.cli.options import AsJson, Force, Overrides, Quiet, StudyFile, Wait
-from headstart.cli.output import print_json, print_news, print_rendered, print_text
+from headstart.cli.output import print_json, print_news, print_rendered, print_text, silence_news
 from headstart.cli.stages import show_stages
+from headstart.config.torchrun import is_follower
 from headstart.errors import HeadstartError
 from headstart.interrupts import Interrupted, end_children, name_interrupt
 from headstart.stages import LOADING, tell_stage
@@ -121,6 +122,8 @@ def run(
 
     Runs that are done stay; the same command resumes a study that was interrupted.
     """
+    if is_follower():
+        silence_news()  # torchrun's first process tells
     with show_stages(after=0.0):
         loaded = _load_study(study, overrides)
     _check_until(until_decided, {"--most-seeds": most_seeds, "--sequence": sequence})
@@ -180,6 +183,11 @@ def _run_and_print(
     as_json: bool,
     until: tuple[float, dict[str, Any]] | None = None,
 ) -> None:
+    if is_follower():
+        from headstart.execute.torchrun import take_part
+
+        take_part(study)
+        return
     try:
         with listen(study.metric) as listeners:
             tell_stage(LOADING)

@@ -53,9 +53,18 @@ def load(out: str | Path) -> Results:
     return open_results(out)[0]
 
 
+def read_metric(out: str | Path) -> str:
+    """The metric that chooses the epochs of the folder's study.
+
+    Raises:
+        HeadstartError: as `load`.
+    """
+    return open_store(Path(out)).read_study().metric
+
+
 def open_results(out: str | Path) -> tuple[Results, PredictionReader]:
     """As `load`, with what has read the predictions: who needs them too need not read them again."""
-    store = _open_store(Path(out))
+    store = open_store(Path(out))
     study, read = store.read_study(), PredictionReader(store.get_run_folder)
     records = store.read_verified(study, read)
     rule, looks, labels = store.read_stopping_rule(), store.read_looks(), store.read_label_statistics()
@@ -67,7 +76,12 @@ def open_results(out: str | Path) -> tuple[Results, PredictionReader]:
     return Results(replace(findings, warnings=(*noted, *findings.warnings)), store.out), read
 
 
-def _open_store(out: Path) -> RunStore:
+def open_store(out: Path) -> RunStore:
+    """The folder of a study that was run; nothing of it is read.
+
+    Raises:
+        HeadstartError: there is no such folder, or it holds no such study.
+    """
     check_lookup(out)
     if not out.exists():
         raise HeadstartError("no such folder", where=str(out), expected=_EXPECTED)

@@ -19,6 +19,7 @@ from headstart.models.pretrained_model import PretrainedModel
 from headstart.pretraining.open import open_blocks, open_corpora, open_model, open_tokenizer
 from headstart.pretraining.run import forget_state, make_run, pretrain_model
 from headstart.pretraining.save import save_language_model
+from headstart.pretraining.schedule import check_warmup
 from headstart.records.pretraining import PretrainingRecord
 from headstart.report.pretraining_card import make_pretraining_card
 from headstart.store.pretraining_folder import hold_pretraining_folder
@@ -91,6 +92,7 @@ def _train(
     tokenizer = open_tokenizer(settings, corpora[0], layout.tokenizer_folder, log)
     model = open_model(settings, tokenizer, log)
     blocks, valid = open_blocks(settings, corpora, tokenizer)
+    check_warmup(settings.training, len(blocks))
     with _tell_trackers(settings, layout, on_event, log) as tell:
         record = pretrain_model(
             settings,
@@ -102,6 +104,7 @@ def _train(
             on_event=tell,
             check_held=check_held,
             name=_NAME,
+            log=log,
         )
     check_held()
     card = make_pretraining_card(record)

@@ -10,7 +10,7 @@ from headstart.commands.report_at_end import write_page_at_end
 from headstart.config.load import require_study
 from headstart.config.study import Study
 from headstart.events import Log, OnEvent, ignore_events, ignore_log
-from headstart.execute.local import open_local_backend
+from headstart.execute.group import open_backend, refuse_follower
 from headstart.execute.open_study import open_study
 from headstart.execute.pool import preload_workers, refuse_in_worker
 from headstart.execute.queue import open_queue_backend
@@ -61,6 +61,7 @@ def run(
     """
     require_study(study)
     refuse_in_worker()
+    refuse_follower()
     with hold_study_folder(Path(study.out), wait=wait, log=log) as fence:
         if local_workers:
             end_queue(Path(study.out), wait=wait, log=log)
@@ -68,7 +69,7 @@ def run(
                 preload_workers()
         opened = open_study(study, log, fence=fence)
         on_begin(len(opened.missing) + len(opened.to_come))
-        open_backend = open_local_backend if local_workers else open_queue_backend
-        with open_backend(opened.prepared, opened.store, log) as backend:
+        open_there = open_backend if local_workers else open_queue_backend
+        with open_there(opened.prepared, opened.store, log) as backend:
             results = run_missing(opened, backend, on_event)
         return write_page_at_end(results, log, opened)

@@ -24,7 +24,7 @@ from headstart.config.study import Study
 from headstart.errors import HeadstartError
 from headstart.events import Log, OnEvent, ignore_events, ignore_log
 from headstart.execute.backend import Backend
-from headstart.execute.local import open_local_backend
+from headstart.execute.group import open_backend, refuse_follower
 from headstart.execute.open_study import OpenStudy, open_study
 from headstart.execute.pool import preload_workers, refuse_in_worker
 from headstart.execute.queue import open_queue_backend
@@ -82,6 +82,7 @@ def run_until(
     """
     require_study(study)
     refuse_in_worker()
+    refuse_follower()
     _count_contrasts(study)  # what can never be decided touches no folder
     with hold_study_folder(Path(study.out), wait=wait, log=log) as fence:
         rule, seeds = _choose_rule(study, width, most_seeds, sequence)
@@ -90,8 +91,8 @@ def run_until(
             if study.workers != 0:
                 preload_workers()
         opened = open_study(study.model_copy(update={"seeds": seeds}), log, rule, fence)
-        open_backend = open_local_backend if local_workers else open_queue_backend
-        with open_backend(opened.prepared, opened.store, log) as backend:
+        open_there = open_backend if local_workers else open_queue_backend
+        with open_there(opened.prepared, opened.store, log) as backend:
             results = _add_seeds(opened, rule, backend, on_event, on_begin)
         return write_page_at_end(results, log, opened)
 

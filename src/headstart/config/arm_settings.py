@@ -5,14 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
-from typing import Final, Literal
+from typing import Literal
 
-from headstart.config.partial_start import PartialStart
+from headstart.config.partial_start import NAMED_STARTS, PartialStart, format_start
 from headstart.config.study import Arm, Study, Training, Tune
 from headstart.config.traits import get_method_traits
 
-#: Words for starts that are no checkpoint's name.
-NAMED_STARTS: Final = ("pretrained", "random", "adapted")
 #: One point of a tuned arm's grid, as (name, value) in the order of `Training`; empty where none is tuned.
 GridPoint = tuple[tuple[str, float], ...]
 #: Who sets an arm's learning rates; `method`: nobody, so that what suits its method stands.
@@ -33,7 +31,7 @@ def get_partial_start(arm: Arm) -> PartialStart | None:
 
 def format_init(arm: Arm) -> str:
     """Where the arm starts, as a study file has it in a line."""
-    return arm.init if isinstance(arm.init, str) else arm.init.format_value()
+    return format_start(arm.init)
 
 
 def is_pretrained(arm: Arm) -> bool:

@@ -31,6 +31,8 @@ MOST_NEW_TOKENS: Final = 1_000_000
 #: Prompts that are written into a study by hand.
 MOST_SAMPLES: Final = 10_000
 MOST_WORKERS: Final = 1_024
+#: Processes that train one model.
+MOST_RANKS: Final = 1_024
 MOST_IN_PACK: Final = 10_000
 #: Columns and names that a study lists.
 MOST_NAMES: Final = 100_000

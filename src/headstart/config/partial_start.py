@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import difflib
 import re
 from collections.abc import Mapping
 from functools import cached_property
 from typing import Annotated, Any, Final, Literal
 
 from pydantic import (
-    AfterValidator,
     BeforeValidator,
     Discriminator,
     Field,
@@ -17,26 +17,50 @@ from pydantic import (
     model_validator,
 )
 
-from headstart.config.section import Section, wrap_string
-from headstart.wording import join_names
+from headstart.config.section import Section
+from headstart.wording import join_names, shorten_repr
 
 #: What pydantic puts into the location of an error, for what was given in place of the other.
 NAMED, PARTIAL = "named-start", "partial-start"
 #: The first so many layers.
 _FIRST: Final = re.compile(r"(?:first )?([1-9][0-9]{0,3}) layers?")
 _PARTS: Final = ("embeddings", "layers", "norms")
+#: Words for starts that are no checkpoint's name.
+NAMED_STARTS: Final = ("pretrained", "random", "adapted")
+#: Sections of a start, by words that somebody may write in their place.
+_SECTIONS: Final = {
+    "keep": "{keep: embeddings}",
+    **dict.fromkeys(("shuffle", "shuffled", "matrices"), "{shuffle: matrices}"),
+    "svd": "{embeddings: svd}",
+}
 
 
-def _check_part(name: str) -> str:
+def _check_part(name: Any) -> str:
     """A part's name as it is kept: `3 layers`, whatever else it was called."""
-    if found := _FIRST.fullmatch(name.strip()):
+    if isinstance(name, str) and (found := _FIRST.fullmatch(name.strip())):
         return f"{found[1]} layer{'' if found[1] == '1' else 's'}"
     if name not in _PARTS:
-        raise ValueError(f"embeddings, norms, layers, or so many layers (3 layers) expected, got {name!r}")
-    return name
+        raise ValueError(
+            f"embeddings, norms, layers, or so many layers (3 layers) expected, got {shorten_repr(name)}"
+            f"{_suggest_part(name)}"
+        )
+    return str(name)
 
 
-_Part = Annotated[str, AfterValidator(_check_part)]
+def _suggest_part(name: Any) -> str:
+    """The part that was probably meant, for the end of a message; empty where none is near."""
+    if isinstance(name, int) and not isinstance(name, bool) and _FIRST.fullmatch(f"{name} layers"):
+        return f"; did you mean '{name} layers'?"
+    close = difflib.get_close_matches(str(name).strip().lower(), _PARTS, n=1, cutoff=0.75)
+    return f"; did you mean {close[0]!r}?" if close else ""
+
+
+def _wrap_part(value: Any) -> Any:
+    """One part as a tuple of it; what is no part is left to the part's own message."""
+    return value if isinstance(value, list | tuple) else (value,)
+
+
+_Part = Annotated[str, BeforeValidator(_check_part)]
 
 
 class PartialStart(Section):
@@ -46,7 +70,7 @@ class PartialStart(Section):
     """
 
     keep: Annotated[
-        tuple[_Part, ...], BeforeValidator(wrap_string, json_schema_input_type=_Part | list[_Part])
+        tuple[_Part, ...], BeforeValidator(_wrap_part, json_schema_input_type=_Part | list[_Part])
     ] = Field(
         default=(),
         description="Parts of the checkpoint that stay, the rest at random: embeddings, norms, layers (all), "
@@ -107,8 +131,37 @@ def _choose_tag(value: Any) -> str:
     return PARTIAL if isinstance(value, Mapping | PartialStart) else NAMED
 
 
+def _check_name(value: Any) -> Any:
+    """A start's name as it is, unless it is a word of this file in the wrong place.
+
+    No checkpoint of the hub is called so, and a folder of that name has become an absolute path before.
+    """
+    if isinstance(value, list):
+        raise ValueError(
+            f"a name or a section expected, such as {{keep: [embeddings]}}, got {shorten_repr(value)}"
+        )
+    if isinstance(value, str) and (meant := _find_meant(value)):
+        raise ValueError(f"no start is called {value!r}; did you mean {meant}?")
+    return value
+
+
+def _find_meant(value: str) -> str | None:
+    """What somebody meant who wrote a part's name, or a start's in other letters; None for other names."""
+    word = value.strip().lower()
+    if word in NAMED_STARTS:
+        return None if value == word else word
+    is_part = word in _PARTS or _FIRST.fullmatch(word)
+    return f"{{keep: {word}}}" if is_part else _SECTIONS.get(word)
+
+
+_Name = Annotated[str, Field(min_length=1), BeforeValidator(_check_name)]
 #: Where an arm starts: a name, or a part of the model's checkpoint.
 Init = Annotated[
-    Annotated[str, Field(min_length=1), Tag(NAMED)] | Annotated[PartialStart, Tag(PARTIAL)],
+    Annotated[_Name, Tag(NAMED)] | Annotated[PartialStart, Tag(PARTIAL)],
     Discriminator(_choose_tag),
 ]
+
+
+def format_start(init: str | PartialStart) -> str:
+    """Where an arm starts, as a study file has it in a line."""
+    return init if isinstance(init, str) else init.format_value()

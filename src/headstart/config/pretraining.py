@@ -135,6 +135,10 @@ class PretrainingSteps(Section):
         default="auto", description="torch.compile; auto: on a GPU. Falls back to eager, and says why."
     )
 
+    graph: Literal["auto", "off"] = Field(
+        default="auto", description="Steps as CUDA graphs; auto: on a GPU. Falls back, and says why."
+    )
+
     _check_length = model_validator(mode="after")(check_length)
 
     @property
@@ -204,6 +208,12 @@ PRESETS: dict[str, PretrainingTask] = {"roberta-small": "masked-lm", "bloom-smal
 def _find_problems(settings: Pretraining) -> list[str]:
     """What does not go together, each with its key."""
     found = []
+    steps, warmup = settings.training.steps, settings.training.warmup
+    if steps is not None and warmup > steps and warmup >= 1:
+        found.append(
+            f"training.warmup: {warmup:,g} steps, of {steps:,} in all: the rate would never reach its peak; "
+            "a share below 1, or fewer steps expected"
+        )
     if settings.is_preset and PRESETS[settings.model] != settings.task:
         found.append(f"model: {settings.model} is for {PRESETS[settings.model]}, not for {settings.task}")
     if settings.is_preset and settings.init == "pretrained":

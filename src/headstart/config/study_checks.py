@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Final
 from headstart.config.arm_section import Arm
 from headstart.config.default_arms import is_bag_of_words
 from headstart.config.limits import MOST_RUNS
+from headstart.config.parallel import find_parallel_problems
+from headstart.config.partial_start import format_start
 from headstart.config.traits import TASKS, get_method_traits, get_task_traits
 from headstart.wording import format_count
 
@@ -101,9 +103,8 @@ def _check_methods(study: Study) -> Iterator[str]:
                 "give a random arm method: lora, or full"
             )
         elif method.needs_pretrained and (arm.init == "adapted" or not isinstance(arm.init, str)):
-            init = arm.init if isinstance(arm.init, str) else arm.init.format_value()
             yield (
-                f"arms.{name}.init: {arm.method} reads a whole checkpoint, not {init}; "
+                f"arms.{name}.init: {arm.method} reads a whole checkpoint, not {format_start(arm.init)}; "
                 "give the arm method: lora, or full"
             )
         elif not method.has_checkpoint and not isinstance(arm.init, str):
@@ -153,5 +154,6 @@ _CHECKS: Final = (
     _check_tuning_seeds,
     _check_methods,
     _check_samples,
+    find_parallel_problems,
     _check_runs,
 )

@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import Any, Final
 
-from headstart.config.arm_settings import NAMED_STARTS
+from headstart.config.partial_start import NAMED_STARTS
 from headstart.config.study import Study
 
 _PATHS: Final = ("train", "valid", "test", "path", "fairseq")

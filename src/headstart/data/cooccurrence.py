@@ -59,6 +59,8 @@ def factorise(ppmi: Any, width: int) -> np.ndarray:
     Each column's sign is that which makes its largest entry positive, so that it is one and not one of two.
     """
     size = ppmi.shape[0]
+    if size == 0:
+        return np.zeros((0, 0), np.float32)
     if size <= max(_FEW, width + 1):
         left, strengths, _ = linalg.svd(ppmi.toarray())
         left, strengths = left[:, :width], strengths[:width]
@@ -72,7 +74,10 @@ def factorise(ppmi: Any, width: int) -> np.ndarray:
 
 
 def compute_vectors(tokens: Tokens, left_out: Collection[int], width: int) -> tuple[np.ndarray, np.ndarray]:
-    """The ids that stand near others, ascending [U], and their vectors [U, at most `width`]."""
+    """The ids that stand near others, ascending [U], and their vectors [U, at most `width`].
+
+    Of texts of single words there are none.
+    """
     ids, counts = count_near(tokens, left_out)
     ppmi = compute_ppmi(counts)
     near = np.flatnonzero(np.diff(ppmi.indptr))

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import chain
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 import numpy as np
 from tokenizers import Tokenizer
@@ -53,44 +53,41 @@ class EncodedPieces:
 
 
 class DocumentEncoder:
-    """Encodes documents as a fast tokenizer does, with the tokens that its template puts around each.
+    """Encodes documents as a tokenizer does, with the tokens that its template puts around each.
 
     Where the template ends a document with nothing, the tokenizer's end-of-sequence token does (or, without
     one, its separator); a tokenizer that has neither puts nothing between documents. Names of special tokens
-    in a text are text.
+    in a text are text. A tokenizer in Python encodes in one thread, under Python's lock.
     """
 
     def __init__(self, tokenizer: Any) -> None:
-        if not tokenizer.is_fast:
-            raise ModelError(
-                f"its tokenizer ({type(tokenizer).__name__}) is written in Python",
-                where=str(tokenizer.name_or_path) or None,
-                expected="a fast tokenizer (tokenizer.json)",
-            )
-        self._backend: Tokenizer = SpecialTokens.of(tokenizer).copy_for_texts()
+        special = SpecialTokens.of(tokenizer)
+        self._backend: _Backend = _Fast(special) if tokenizer.is_fast else _Slow(special)
         self.before, self.after = _find_frame(self._backend, tokenizer)
         self.dtype = np.dtype(np.uint16 if len(tokenizer) <= 1 << 16 else np.int32)
 
     def encode(self, pieces: tuple[Piece, ...]) -> EncodedPieces:
         """The tokens of a few pieces."""
         texts = [piece.text for piece in pieces]
-        encodings = self._backend.encode_batch_fast(texts, add_special_tokens=False)
         rows = []
-        for piece, encoding in zip(pieces, encodings, strict=True):
+        for piece, own in zip(pieces, self._backend.encode(texts), strict=True):
             rows.append(
-                [*self.before] * piece.is_first + encoding.ids + [*self.after] * piece.is_last
+                [*self.before] * piece.is_first + own + [*self.after] * piece.is_last
                 if piece.is_first or piece.is_last
-                else encoding.ids
+                else own
             )
         lengths = np.array([*map(len, rows)], np.int64)
         ids = np.fromiter(chain.from_iterable(rows), self.dtype, int(lengths.sum()))
         return EncodedPieces(pieces, ids, lengths)
 
     def count_bytes(self, piece: Piece, tokens: int) -> int:
-        """The UTF-8 bytes of a piece that its first `tokens` tokens stand for, those around it included."""
-        offsets = self._backend.encode(piece.text, add_special_tokens=False).offsets
+        """The UTF-8 bytes of a piece that its first `tokens` tokens stand for, those around it included.
+
+        About so many with a tokenizer in Python, which does not say where its tokens are from.
+        """
+        starts = self._backend.find_starts(piece.text)
         own = tokens - len(self.before) * piece.is_first
-        end = offsets[own][0] if 0 <= own < len(offsets) else len(piece.text) * (own > 0)
+        end = starts[own] if 0 <= own < len(starts) else len(piece.text) * (own > 0)
         return len(piece.text[:end].encode())
 
     def encode_all(self, documents: Iterable[str], workers: int) -> Iterator[EncodedPieces]:
@@ -100,7 +97,7 @@ class DocumentEncoder:
         # Each call of `tokenizers` uses the thread that makes it, and no others.
         with (
             set_variable(_PARALLELISM, "false"),
-            ThreadPoolExecutor(workers, thread_name_prefix="tokens") as pool,
+            ThreadPoolExecutor(min(workers, self._backend.most_threads), thread_name_prefix="tokens") as pool,
         ):
             try:
                 for batch in batches:
@@ -113,9 +110,57 @@ class DocumentEncoder:
                 pool.shutdown(cancel_futures=True)
 
 
-def _find_frame(backend: Tokenizer, tokenizer: Any) -> tuple[tuple[int, ...], tuple[int, ...]]:
+class _Backend(Protocol):
+    """Encodes texts without tokens around them, in which names of special tokens are text."""
+
+    most_threads: int
+
+    def encode(self, texts: list[str]) -> list[list[int]]:
+        """The ids of each text."""
+
+    def find_starts(self, text: str) -> list[int]:
+        """Of each token the place of its first character."""
+
+
+class _Fast:
+    most_threads = 1 << 10
+
+    def __init__(self, special: SpecialTokens) -> None:
+        self._tokenizer: Tokenizer = special.copy_for_texts()
+
+    def encode(self, texts: list[str]) -> list[list[int]]:
+        encodings = self._tokenizer.encode_batch_fast(texts, add_special_tokens=False)
+        return [encoding.ids for encoding in encodings]
+
+    def find_starts(self, text: str) -> list[int]:
+        return [start for start, _ in self._tokenizer.encode(text, add_special_tokens=False).offsets]
+
+
+class _Slow:
+    """A tokenizer in Python, whose tokens' lengths stand for the places that it does not tell."""
+
+    most_threads = 1
+
+    def __init__(self, special: SpecialTokens) -> None:
+        self._special = special
+
+    def encode(self, texts: list[str]) -> list[list[int]]:
+        return [self._encode(text) for text in texts]
+
+    def find_starts(self, text: str) -> list[int]:
+        lengths = [len(token) for token in self._special.tokenizer.convert_ids_to_tokens(self._encode(text))]
+        ends = np.cumsum([0, *lengths])
+        return [int(end) for end in ends[:-1] * len(text) // max(1, ends[-1])]
+
+    def _encode(self, text: str) -> list[int]:
+        named = self._special.are_named_in([text])
+        options = {"add_special_tokens": False, "split_special_tokens": named, "verbose": False}
+        return list(self._special.tokenizer(text, **options).input_ids)
+
+
+def _find_frame(backend: _Backend, tokenizer: Any) -> tuple[tuple[int, ...], tuple[int, ...]]:
     """The ids before and behind each document."""
-    own, framed = backend.encode("a", add_special_tokens=False).ids, backend.encode("a").ids
+    (own,), framed = backend.encode(["a"]), list(tokenizer("a", verbose=False).input_ids)
     starts = range(len(framed) - len(own) + 1)
     start = next((i for i in starts if framed[i : i + len(own)] == own), None)
     if start is None:

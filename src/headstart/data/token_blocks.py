@@ -19,7 +19,7 @@ from headstart.data.encode_documents import DocumentEncoder, EncodedPieces, Piec
 from headstart.data.text_corpus import Corpus
 from headstart.data.token_files import ArrayFile
 from headstart.data.token_key import hash_tokenizer
-from headstart.data.word_starts import find_word_starts
+from headstart.data.word_starts import WordMarks, find_word_marks
 from headstart.errors import DataError
 from headstart.processors import count_processors
 from headstart.stages import tell_stage
@@ -74,7 +74,7 @@ def build_token_blocks(
     """The blocks of a corpus, from the cache where they were built before.
 
     Args:
-        tokenizer: a fast tokenizer.
+        tokenizer: a fast one, which all processors share, or one in Python.
         block: T, tokens of a block.
         folder: of the cache; None for the user's.
         workers: threads that tokenise; None for one a processor.
@@ -94,7 +94,7 @@ def build_token_blocks(
         is_new = True
         tell_stage("tokenising the corpus")
         batches = encoder.encode_all(corpus.iterate(), workers or count_processors())
-        _write_blocks(batches, encoder, find_word_starts(tokenizer), block, target)
+        _write_blocks(batches, encoder, find_word_marks(tokenizer), block, target)
         corpus.check_unchanged()
 
     entry = open_entry("blocks", digest[:32], write, folder)
@@ -104,7 +104,7 @@ def build_token_blocks(
 
 
 def _write_blocks(
-    batches: Iterable[EncodedPieces], encoder: DocumentEncoder, starts: np.ndarray, block: int, folder: Path
+    batches: Iterable[EncodedPieces], encoder: DocumentEncoder, marks: WordMarks, block: int, folder: Path
 ) -> None:
     tail = _Tail(encoder, block)
     with ExitStack() as stack:
@@ -112,7 +112,7 @@ def _write_blocks(
         words = ArrayFile(stack.enter_context((folder / _STARTS).open("wb")), np.dtype(np.bool_), block)
         for batch in batches:
             tokens.append(batch.ids)
-            words.append(_mark_words(batch, starts, len(encoder.before)))
+            words.append(_mark_words(batch, marks, len(encoder.before)))
             tail.add(batch)
         tokens.finish()
         words.finish()
@@ -120,9 +120,9 @@ def _write_blocks(
     (folder / _FACTS).write_text(json.dumps(asdict(facts)), encoding="utf-8")
 
 
-def _mark_words(batch: EncodedPieces, starts: np.ndarray, before: int) -> np.ndarray:
+def _mark_words(batch: EncodedPieces, marks: WordMarks, before: int) -> np.ndarray:
     """Which tokens begin a word: those that look so, and the first of each document."""
-    marked: np.ndarray = starts[batch.ids]
+    marked = marks.mark(batch.ids)
     begins = np.cumsum(batch.lengths) - batch.lengths
     first = begins[[piece.is_first for piece in batch.pieces]] + before
     marked[first[first < len(marked)]] = True

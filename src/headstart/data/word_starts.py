@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
@@ -15,6 +16,31 @@ from headstart.data.tokenizer_steps import list_steps
 _BYTE_SPACES: Final = tuple("ĠĉĊčĭČ")
 
 
+@dataclass(frozen=True)
+class WordMarks:
+    """How tokens are marked: `table` [V], bool, says of each whether it begins a word; or where `of_next`,
+    as fastBPE's `@@` has it, whether the token behind it does."""
+
+    table: np.ndarray
+    of_next: bool = False
+
+    def mark(self, ids: np.ndarray) -> np.ndarray:
+        """Which of the tokens of a text begin a word, of its shape [n]."""
+        marked: np.ndarray = self.table[ids]
+        if self.of_next:
+            marked[1:] = marked[:-1].copy()
+            marked[:1] = True
+        return marked
+
+
+def find_word_marks(tokenizer: Any) -> WordMarks:
+    """How a tokenizer marks where words begin."""
+    if not tokenizer.is_fast and getattr(tokenizer, "bpe_ranks", None) is not None:  # PhobertTokenizer
+        table = _tabulate(tokenizer, lambda token: not token.endswith("@@"))
+        return WordMarks(table, of_next=True)
+    return WordMarks(find_word_starts(tokenizer))
+
+
 def find_word_starts(tokenizer: Any) -> np.ndarray:
     """Whether each token begins a word, shape [V], bool; special tokens do.
 
@@ -23,7 +49,13 @@ def find_word_starts(tokenizer: Any) -> np.ndarray:
     what stands between spaces, and with WordPiece a punctuation mark is one too. Where a vocabulary marks
     no words, every token is one.
     """
-    begins = _choose_rule(json.loads(tokenizer.backend_tokenizer.to_str()))
+    if not tokenizer.is_fast:
+        marked = any(token.startswith("▁") for token in tokenizer.get_vocab())
+        return _tabulate(tokenizer, lambda token: token.startswith("▁") or not marked)
+    return _tabulate(tokenizer, _choose_rule(json.loads(tokenizer.backend_tokenizer.to_str())))
+
+
+def _tabulate(tokenizer: Any, begins: Callable[[str], bool]) -> np.ndarray:
     vocabulary: Mapping[str, int] = tokenizer.get_vocab()
     starts = np.zeros(max(vocabulary.values()) + 1, np.bool_)
     for token, i in vocabulary.items():

@@ -82,18 +82,32 @@ class Forward:
         if not self.is_compiled:
             yield
             return
-        from torch._inductor.exc import InductorError  # which takes its time to import
-
         try:
-            with torch._dynamo.config.patch(recompile_limit=_MOST_SHAPES):
+            with name_compile_errors(), torch._dynamo.config.patch(recompile_limit=_MOST_SHAPES):
                 yield
-        except (torch._dynamo.exc.TorchDynamoException, InductorError) as error:
-            self.reason = f"{type(error).__name__}: {next(iter(str(error).splitlines()), '')}"
-            raise CompileError(self.reason) from error
+        except CompileError as error:
+            self.reason = str(error)
+            raise
 
 
 class CompileError(RuntimeError):
     """A module could not be compiled, and what it was called for is to be done again."""
+
+
+@contextmanager
+def name_compile_errors() -> Iterator[None]:
+    """Within the block, what torch's compilers raise ends as one error with a line of reason.
+
+    Raises:
+        CompileError: something cannot be compiled.
+    """
+    from torch._inductor.exc import InductorError  # which takes its time to import
+
+    try:
+        yield
+    except (torch._dynamo.exc.TorchDynamoException, InductorError) as error:
+        reason = f"{type(error).__name__}: {next(iter(str(error).splitlines()), '')}"
+        raise CompileError(reason) from error
 
 
 def pays_to_compile(members: Sequence[Member], module: nn.Module, context: PackContext) -> bool:

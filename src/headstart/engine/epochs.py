@@ -37,7 +37,7 @@ def close_epochs(
         except TrainingError as error:
             member.error = name_run(error, member)
         else:
-            best = _add_epoch(member, step_batches[r].epoch, found, pack.weights.values[r], context.metric)
+            best = _add_epoch(member, step_batches[r].epoch, found, pack.weights.get_row(r), context.metric)
             on_event(EpochDone(member.run, member.epochs[-1], best))
 
 
@@ -78,6 +78,7 @@ def evaluate_part(
         device=context.device,
         precision=context.precision,
         forward=forward,
+        group=context.group,
     )
 
 

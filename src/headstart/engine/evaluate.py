@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import AbstractContextManager
 
 import numpy as np
 import torch
@@ -19,6 +20,8 @@ from headstart.engine.device_evaluation import (
 )
 from headstart.engine.finite_logits import judge_outputs
 from headstart.engine.graphs import Capturing, Graphs
+from headstart.engine.group import Group
+from headstart.engine.group_rows import collect_parts, deal_batches
 from headstart.engine.kind import uses_device_engine
 from headstart.engine.modes import evaluation_mode
 from headstart.engine.objective import Objective
@@ -54,6 +57,7 @@ def iter_outputs(
     device: torch.device,
     precision: Precision,
     forward: DeviceForward | None = None,
+    group: Group | None = None,
 ) -> Iterator[tuple[slice, torch.Tensor]]:
     """What `reduce` makes of each example, for each of R members on the same examples: [R, n, K] per window.
 
@@ -61,6 +65,7 @@ def iter_outputs(
 
     Args:
         forward: on a device, what was planned for these very arguments before; planned for once by default.
+        group: processes that each compute some of the batches; each gets what all of them computed.
     """
     if uses_device_engine(device):
         forward = forward or _plan_once(module, tokens, reduce, pad_id, device, precision)
@@ -73,14 +78,22 @@ def iter_outputs(
         index = np.concatenate(batches)
         with evaluation_mode(module):
             parts = [
-                _compute_outputs(module, members, collate(tokens, b, b, pad_id), reduce, device, precision)
-                for b in batches
+                _compute_outputs(
+                    module, members, collate(tokens, b, b, pad_id), reduce, device, precision, group
+                )
+                for b in (batches if group is None else deal_batches(batches, group))
             ]
+        parts = parts if group is None else collect_parts(parts, len(batches), group)
         outputs = torch.cat(parts, dim=1)
         ordered = torch.empty_like(outputs)
         ordered[:, torch.from_numpy(index - start)] = outputs
         yield slice(start, start + len(index)), ordered
         start += len(index)
+
+
+def _forbid_gradients(group: Group | None) -> AbstractContextManager[object]:
+    """Inference mode, but where weights may be gathered for the pass: they are to train afterwards."""
+    return torch.inference_mode() if group is None else torch.no_grad()
 
 
 def _plan_once(
@@ -109,12 +122,13 @@ def _compute_outputs(
     reduce: Reduce,
     device: torch.device,
     precision: Precision,
+    group: Group | None,
 ) -> torch.Tensor:
     """[R, n, K] of a batch of n examples, which every member reads."""
     inputs = {name: repeat_for_members(x, members) for name, x in build_inputs(batch, device).items()}
     more, labels = build_loss_inputs(module, batch, device)
     labels = repeat_for_members(labels, members)
-    with torch.inference_mode(), make_autocast_context(device, precision):
+    with _forbid_gradients(group), make_autocast_context(device, precision):
         logits: torch.Tensor = module(**inputs, **more).logits
     reduced = reduce(logits, labels, precision)
     return reduced.view(members, -1, reduced.shape[-1])
@@ -131,12 +145,13 @@ def evaluate_members(
     device: torch.device,
     precision: Precision,
     forward: DeviceForward | None = None,
+    group: Group | None = None,
 ) -> list[Scores | TrainingError]:
     """The task's metrics on N examples with labels [N] or [N, C], for each member of `module`; in place of
     those of a member whose outputs are no numbers, the error that says so.
 
     Args:
-        forward: as `iter_outputs`.
+        forward, group: as `iter_outputs`.
     """
     meters = [task.make_meter(outputs) for _ in range(count_members(module))]
     errors: dict[int, TrainingError] = {}
@@ -149,6 +164,7 @@ def evaluate_members(
         device=device,
         precision=precision,
         forward=forward,
+        group=group,
     )
     for where, kept in windows:
         for r, (meter, member_kept) in enumerate(zip(meters, kept, strict=True)):

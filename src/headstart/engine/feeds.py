@@ -25,7 +25,7 @@ from headstart.engine.micro_batches import (
     select_micro_batch,
 )
 from headstart.engine.staged import DeviceBatch, StagedExamples, choose_kept_span
-from headstart.engine.transfers import send_numbers
+from headstart.engine.transfers import make_buffers, send_numbers
 from headstart.errors import TrainingError
 
 #: Steps from which on the padding that twice the lengths save outweighs their captures: a capture costs some
@@ -180,7 +180,7 @@ class PackedFeed:
         tokens = batch.input_ids.shape[1]
         shape = StepShape(most, tokens, tokens)
         if shape not in self._buffers:
-            self._buffers[shape] = _make_buffers(arrays, context.device)
+            self._buffers[shape] = make_buffers(arrays, context.device)
         buffers = self._buffers[shape]
         for name, values in arrays.items():
             send_numbers(values, buffers[name])
@@ -191,7 +191,3 @@ class PackedFeed:
         buffers = self._buffers[shape]
         inputs = {name: buffers[name] for name in ("input_ids", "position_ids")}
         return FedBatch(DeviceBatch(inputs, buffers["labels"]), buffers["weights"], buffers["passes"], None)
-
-
-def _make_buffers(arrays: dict[str, np.ndarray], device: torch.device) -> dict[str, torch.Tensor]:
-    return {name: torch.from_numpy(values).to(device, copy=True) for name, values in arrays.items()}

@@ -13,6 +13,7 @@ from typing import Any, Final
 
 import torch
 import torch.nn.functional as F
+from torch.overrides import TorchFunctionMode
 
 from headstart.engine.gathers import gather_shared, shares_index
 from headstart.engine.lookup import look_up
@@ -22,6 +23,16 @@ _IN_ORDER: Final = ("ScaledDotProduct", "GatherBackward")
 #: Whether one order is kept, whether other operators are only warned of, whether new memory is filled.
 _Settings = tuple[bool, bool, bool]
 _ONE_ORDER: Final[_Settings] = (True, False, False)
+
+
+class OrderedGradients(TorchFunctionMode):
+    """Context of a forward pass whose gradients come again. `DeviceDropout` does the same by itself."""
+
+    def __torch_function__(
+        self, func: Callable[..., Any], types: Any, args: tuple[Any, ...] = (), kwargs: Any = None
+    ) -> Any:
+        output = choose_ordered(func)(*args, **(kwargs or {}))
+        return order_gradient(output) if func is F.scaled_dot_product_attention else output
 
 
 def choose_ordered(func: Callable[..., Any]) -> Callable[..., Any]:

@@ -15,6 +15,7 @@ from typing import Final, Protocol
 import torch
 from torch import nn
 
+from headstart import cuda
 from headstart.engine.attention_kernels import refuse_cudnn_attention
 from headstart.engine.capture_hints import pretend_capture
 from headstart.engine.gradient_order import keep_settings
@@ -130,11 +131,13 @@ class Capturing:
 class Graphs:
     """The graphs of one pack's buffers, by key; bodies beyond the most that are kept run as they are.
 
-    A body is captured once it has run `plain_runs` times as it is.
+    A body is captured once it has run `plain_runs` times as it is. That memory runs out in a capture is an
+    error, for who can make the pack smaller; with `survives_memory` it is a reason to run bodies as they are.
     """
 
     capturing: Capturing
     plain_runs: int = 1
+    survives_memory: bool = False
     _replays: dict[Hashable, Body] = field(default_factory=dict)
     _runs: Counter[Hashable] = field(default_factory=Counter)
 
@@ -160,7 +163,9 @@ class Graphs:
             self._replays[key] = self.capturing.capture(body)
         except RuntimeError as error:
             if _is_about_memory(error):
-                raise
+                if not self.survives_memory:
+                    raise
+                cuda.release_memory()
             self.capturing.reason = f"{type(error).__name__}: {str(error).splitlines()[0]}"
             return False
         self.capturing.has_captured = True

@@ -17,6 +17,7 @@ from headstart.data.batches import compute_padded_length, count_loss_tokens, dra
 from headstart.data.corpus import Part
 from headstart.data.tokenise import Tokens
 from headstart.device import Precision
+from headstart.engine.group import Group
 from headstart.engine.objective import Objective
 from headstart.engine.schedule import count_total_steps, learning_rate
 from headstart.errors import TrainingError
@@ -42,7 +43,7 @@ class PackContext:
 
     `curves` are the parts measured after each epoch besides valid; `packs_sequences` says that short examples
     of a member are packed into one row of the batch. `compiles` and `captures` are what the study allows of
-    torch.compile and of CUDA graphs.
+    torch.compile and of CUDA graphs. `group` are the processes that train the pack's one run together.
     """
 
     task: Objective
@@ -56,6 +57,7 @@ class PackContext:
     packs_sequences: bool = False
     compiles: Literal["auto", "on", "off"] = "auto"
     captures: Literal["auto", "off"] = "auto"
+    group: Group | None = None
 
     @property
     def evaluated_parts(self) -> tuple[Part, ...]:

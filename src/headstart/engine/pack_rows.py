@@ -76,8 +76,8 @@ class PackRows:
     def iter_states(self) -> Iterator[TrainingState]:
         """The states of those that still train, each made when it is asked for."""
         going = [(r, self.members[r]) for r in self.list_active()]
-        values, export = self.weights.values, self.optimiser.export_moments
-        return ((member, values[r], export(r)) for r, member in going)
+        get_row, export = self.weights.get_row, self.optimiser.export_moments
+        return ((member, get_row(r), export(r)) for r, member in going)
 
     def halve(self) -> list[PackRows]:
         """Two packs of half the members each, in memory of their own."""

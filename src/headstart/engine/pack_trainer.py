@@ -148,7 +148,7 @@ class PackTrainer:
             self.read_steps()  # those under way are of the members as they are now
         ended = pack.list_ended()
         for r in ended:
-            take_best(pack.members[r], pack.weights.values[r])
+            take_best(pack.members[r], pack.weights.get_row(r))
         pack.leave_idle(ended)
         if ended and not self._steps.keep_ended(len(pack.idle), pack.count_steps_left()):
             self._remove_idle()

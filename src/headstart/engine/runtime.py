@@ -16,6 +16,7 @@ from headstart import cuda
 from headstart.engine.compiling import Compiler, compile_module
 from headstart.engine.device_steps import DeviceStage, DeviceSteps
 from headstart.engine.graphs import Capture, Capturing, CudaCapture
+from headstart.engine.group_steps import GroupSteps
 from headstart.engine.host_steps import HostSteps
 from headstart.engine.kind import uses_device_engine
 from headstart.engine.member import Member, PackContext
@@ -50,7 +51,7 @@ class Runtime(Protocol):
 
 
 class _HostRuntime:
-    """Steps on the CPU."""
+    """Steps that the host makes."""
 
     notes = StepNotes()
 
@@ -59,6 +60,8 @@ class _HostRuntime:
 
     def open_steps(self, members: Sequence[Member], weights: Weights, optimiser: Optimiser) -> HostSteps:
         """As `Runtime`."""
+        if self._context.group is not None:
+            return GroupSteps(members, weights, optimiser, self._context, self._context.group)
         return HostSteps(members, weights, optimiser, self._context)
 
     def release_memory(self) -> None:
@@ -104,14 +107,29 @@ def open_runtime(
     if not uses_device_engine(context.device):
         yield _HostRuntime(context)
         return
-    if context.device.type != "cuda":
-        yield _DeviceRuntime(context, capture, compiler)
+    with open_capture(context.device, capture, wanted=context.captures == "auto") as chosen:
+        yield _DeviceRuntime(context, chosen, compiler)
+
+
+@contextmanager
+def open_capture(
+    device: torch.device, capture: Capture | None = None, *, wanted: bool = True
+) -> Iterator[Capture | None]:
+    """What captures on a device, None where nothing is to be captured; what is computed inside the block is
+    computed on a stream on which that can be.
+
+    Args:
+        capture: instead of CUDA's own.
+        wanted: False where CUDA's own is not to be used.
+    """
+    if device.type != "cuda":
+        yield capture
         return
     check_compiler()
-    if capture is None and context.captures == "auto":
+    if capture is None and wanted:
         capture = CudaCapture()
-    with _side_stream(context.device):
-        yield _DeviceRuntime(context, capture, compiler)
+    with _side_stream(device):
+        yield capture
 
 
 def check_compiler() -> None:

@@ -109,13 +109,12 @@ def sum_tensor(value: torch.Tensor) -> int:
 def load_training_state(file: Path, member: Member, weights: Weights, r: int, optimiser: Optimiser) -> bool:
     """Let member r resume from the state in `file`; False where it is not whole: nothing is changed then."""
     state = _read_state(file)
-    if state is None or not _fits(state, weights.values[r]):
+    if state is None or not _fits(state, weights):
         return False
-    device, tensors = weights.values.device, state.tensors
-    weights.values[r] = tensors.pop("weights").to(device)
-    weights.refresh_narrow()
+    tensors = state.tensors
+    weights.import_row(r, tensors.pop("weights"))
     best = tensors.pop("best", None)
-    member.best_weights = None if best is None else best.to(device)
+    member.best_weights = None if best is None else weights.take_own(best)
     optimiser.import_moments(r, tensors)  # what is left of the file's tensors
     for name, value in state.progress.items():
         setattr(member, name, value)
@@ -153,7 +152,8 @@ def _parse_progress(progress: dict[str, str]) -> dict[str, Any]:
     }
 
 
-def _fits(state: _State, row: torch.Tensor) -> bool:
+def _fits(state: _State, weights: Weights) -> bool:
     """Whether the weights [P], and the best ones where they are kept, are as many as the member's."""
     learnt, best = state.tensors.get("weights"), state.tensors.get("best")
-    return learnt is not None and learnt.shape == row.shape and (best is None or best.shape == row.shape)
+    shape = (weights.length,)
+    return learnt is not None and learnt.shape == shape and (best is None or best.shape == shape)

@@ -1,9 +1,16 @@
-"""Sends numbers of the host to buffers on a device, and waits for nothing."""
+"""Makes buffers on a device and sends them numbers of the host, and waits for nothing."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 import torch
+
+
+def make_buffers(arrays: Mapping[str, np.ndarray], device: torch.device) -> dict[str, torch.Tensor]:
+    """Memory on the device for such arrays, with these in it."""
+    return {name: torch.from_numpy(values).to(device, copy=True) for name, values in arrays.items()}
 
 
 def send_numbers(values: np.ndarray, buffer: torch.Tensor) -> None:

@@ -7,7 +7,7 @@ of linear maps, which lie side by side around the border, are views of a copy in
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 
@@ -21,10 +21,11 @@ from headstart.engine.stacked_model import Stack, count_members
 from headstart.engine.weights_layout import (
     ParameterSlot,
     WeightsLayout,
+    find_border,
     find_linear_parameters,
     find_span,
     lay_out,
-    rank_parameter,
+    order_trained_parameters,
 )
 from headstart.models.vocabulary import CompactEmbedding, get_input_embedding
 
@@ -63,12 +64,11 @@ class Weights:
         # A stack's names are those of one model below `model.`, its shapes have the members before them.
         self._stacked = isinstance(module, Stack)
         base = module.model if isinstance(module, Stack) else module
-        trained = {name: p for name, p in base.named_parameters() if p.requires_grad}
         linear = find_linear_parameters(base)
-        order = sorted(trained, key=lambda name: rank_parameter(name in decaying, name in linear))
-        self._parameters = [trained[name] for name in order]
-        self.slots, end = lay_out({name: self._get_member_shape(trained[name]) for name in order})
-        border = min((slot.start for slot in self.slots if slot.name not in decaying), default=end)
+        trained = order_trained_parameters(base, decaying, linear)
+        self._parameters = list(trained.values())
+        self.slots, end = lay_out({name: self._get_member_shape(p) for name, p in trained.items()})
+        border = find_border(self.slots, end, decaying)
         self.decayed, self.exempt = slice(0, border), slice(border, end)
         self.linear = find_span([slot for slot in self.slots if slot.name in linear])
         first = self._parameters[0]
@@ -158,6 +158,37 @@ class Weights:
             _view_slot(self.grads, slot, self._stacked)[torch.cat(touched)] = 0
             start = slot.stop
         self.grads[:, start:].zero_()
+
+    def add_up_gradients(self, add_up: Callable[[torch.Tensor], torch.Tensor]) -> None:
+        """Have `add_up` make the gradients, in place, their sum over the processes of a group."""
+        add_up(self.grads)
+        self._sink.touched.clear()  # others may have written to other rows: all are to be zeroed
+
+    def get_row(self, r: int) -> torch.Tensor:
+        """What this process holds of member r's weights, [P]: a view."""
+        return self.values[r]
+
+    @property
+    def length(self) -> int:
+        """P, the numbers of a member's row."""
+        return self.values.shape[1]
+
+    def import_row(self, r: int, row: torch.Tensor) -> None:
+        """Give member r the weights of a whole row [P]."""
+        self.values[r] = row.to(self.values.device)
+        self.refresh_narrow()
+
+    def gather_row(self, row: torch.Tensor) -> torch.Tensor | None:
+        """The whole row [P] of which each process holds what `get_row` gave: that, where each holds all."""
+        return row
+
+    def gather_moments(self, moments: Mapping[str, torch.Tensor]) -> Mapping[str, torch.Tensor] | None:
+        """Likewise of an optimiser's moments."""
+        return moments
+
+    def take_own(self, row: torch.Tensor) -> torch.Tensor:
+        """What this process holds of a whole row [P], on its device: all of it."""
+        return row.to(self.values.device)
 
     def select(self, rows: Sequence[int]) -> None:
         """Keep the members at `rows` alone, in this order; gradients start at zero.

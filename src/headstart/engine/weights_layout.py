@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -60,6 +60,20 @@ def find_linear_parameters(model: nn.Module) -> frozenset[str]:
 def rank_parameter(decays: bool, is_linear: bool) -> int:
     """In a row linear maps' weights lie side by side, the border of decay among them."""
     return (1 if is_linear else 0) if decays else (2 if is_linear else 3)
+
+
+def order_trained_parameters(
+    model: nn.Module, decaying: Collection[str], linear: Collection[str]
+) -> dict[str, nn.Parameter]:
+    """The parameters that train, by name, in the order in which they lie in a row."""
+    trained = {name: p for name, p in model.named_parameters() if p.requires_grad}
+    order = sorted(trained, key=lambda name: rank_parameter(name in decaying, name in linear))
+    return {name: trained[name] for name in order}
+
+
+def find_border(slots: Sequence[ParameterSlot], end: int, decaying: Collection[str]) -> int:
+    """The first column that does not decay."""
+    return min((slot.start for slot in slots if slot.name not in decaying), default=end)
 
 
 def lay_out(shapes: Mapping[str, torch.Size]) -> tuple[list[ParameterSlot], int]:

@@ -54,8 +54,8 @@ class Losses:
             code: the process's exit code, or minus the signal that killed it; None or 255 where nobody knows.
             ended: the keys of its runs that were told of.
         """
-        how, keys = _describe_end(code), tuple(run.key for run in pack.runs)
-        if self._finish_recorded(pack, ended, on_event):
+        how, keys = describe_end(code), tuple(run.key for run in pack.runs)
+        if self.finish_recorded(pack, ended, on_event):
             return []
         is_killed = code is None or code < 0 or code == _UNKNOWN_CODE
         if is_killed and keys not in self._lost:
@@ -69,7 +69,7 @@ class Losses:
         self.give_up(pack, f"its process {how}, twice" if is_killed else f"its process {how}", on_event)
         return []
 
-    def _finish_recorded(self, pack: Pack, ended: Collection[str], on_event: OnEvent) -> bool:
+    def finish_recorded(self, pack: Pack, ended: Collection[str], on_event: OnEvent) -> bool:
         """Whether all of the pack's runs had ended; those that were not told of are told of now."""
         records = self._store.settle_pack([run.key for run in pack.runs])
         for record in records:
@@ -89,7 +89,8 @@ class Losses:
             on_event(RunEnded(record))
 
 
-def _describe_end(code: int | None) -> str:
+def describe_end(code: int | None) -> str:
+    """How a process ended with this code, or minus the signal that killed it; None where nobody knows."""
     if code is None or code == _UNKNOWN_CODE:
         return "ended for an unknown reason"
     return f"was killed by signal {-code}" if code < 0 else f"exited with code {code}"

@@ -10,6 +10,7 @@ from headstart.config.runs import Run, expand_runs
 from headstart.config.study import Study
 from headstart.device import list_gpus
 from headstart.events import Log, ignore_log
+from headstart.planning.parallel import count_ranks
 from headstart.planning.process_memory import measure_process_bytes
 from headstart.planning.tuning import find_needed_runs, list_runs_to_come
 from headstart.prepared import PreparedStudy
@@ -93,6 +94,7 @@ def open_study(
     study = store.with_added_seeds(study)
     runs = expand_runs(study)
     store.check_same_study(study)
+    count_ranks(study)  # what cannot be is said before anything is prepared
     check_trackers(study)
     reader = PredictionReader(store.get_run_folder)
     if store.runs_folder.is_dir():

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from headstart.config.runs import Pack
 from headstart.config.study import Study
 from headstart.execute.open_study import OpenStudy
+from headstart.planning.parallel import count_ranks
 from headstart.planning.placement import Placement
 from headstart.processors import count_processors
 from headstart.records import Gpu, PlacementRecord
@@ -22,6 +23,7 @@ def note_placement(
     """What the folder is to say of it, and of what it said before where that still holds."""
     cut = tuple(tuple(run.key for run in pack.runs) for pack in packs)
     runs = (*(earlier.runs if earlier else ()), *_list_runs(opened))
+    before = earlier.packs if earlier else ()  # of runs that tuned too, when what they chose trains
     return PlacementRecord(
         machine=_describe_machine(opened.gpus),
         asked=_list_asked(opened.study),
@@ -30,7 +32,7 @@ def note_placement(
         pack=placement.pack,
         reason=placement.reason,
         runs=tuple(dict.fromkeys(runs)),
-        packs=tuple(dict.fromkeys((*placement.kept, *cut))),
+        packs=tuple(dict.fromkeys((*placement.kept, *before, *cut))),
     )
 
 
@@ -41,7 +43,10 @@ def find_again(earlier: PlacementRecord | None, opened: OpenStudy) -> Placement 
     """
     if earlier is None or (opened.rule is None and not set(_list_runs(opened)) <= set(earlier.runs)):
         return None
-    return Placement(earlier.workers, earlier.threads, earlier.reason, earlier.pack, kept=earlier.packs)
+    ranks = count_ranks(opened.study)
+    return Placement(
+        earlier.workers, earlier.threads, earlier.reason, earlier.pack, kept=earlier.packs, ranks=ranks
+    )
 
 
 def list_changes(earlier: PlacementRecord, opened: OpenStudy) -> list[str]:
@@ -60,7 +65,10 @@ def _list_runs(opened: OpenStudy) -> list[str]:
 
 
 def _list_asked(study: Study) -> dict[str, int | str]:
-    return {"workers": study.workers, "pack": study.pack}
+    asked: dict[str, int | str] = {"workers": study.workers, "pack": study.pack}
+    if study.parallel is None:
+        return asked | {"parallel": "none"}
+    return asked | {"parallel": f"{study.parallel.kind} of {count_ranks(study)}"}
 
 
 def _describe_machine(gpus: Sequence[Gpu]) -> str:

@@ -74,10 +74,11 @@ class WorkerPool:
         self._silence = SilenceWatch(self._patience, log)
         self._workers: list[WorkerProcess] = []
 
-    def _listen(self, workers: Sequence[WorkerProcess]) -> list[WorkerProcess]:
-        """Those that have said something, or died; none where for a heartbeat none has. Ends silent ones."""
+    def _listen(self, workers: Sequence[WorkerProcess], seconds: float | None = None) -> list[WorkerProcess]:
+        """Those that have said something, or died; none where for a heartbeat, or so many seconds, none has.
+        Ends silent ones."""
         began = time.monotonic()
-        ready = set(wait([worker.pipe for worker in workers], self._patience.beat))
+        ready = set(wait([worker.pipe for worker in workers], seconds or self._patience.beat))
         # At most this: had this process been stopped, nobody would have been silent.
         waited = min(time.monotonic() - began, 2 * self._patience.beat)
         for worker in workers:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import signal
 import threading
 import time
+import traceback
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from multiprocessing.connection import Connection
 from typing import Any, Final
 
@@ -15,22 +16,27 @@ import torch
 
 from headstart import cuda
 from headstart.config.runs import Pack
-from headstart.engine.memory import keep_freed_memory
-from headstart.errors import HeadstartError
+from headstart.device import choose_device
+from headstart.engine.memory import is_out_of_memory, keep_freed_memory
+from headstart.engine.seat import Seat, leave_seat, take_seat
+from headstart.errors import HeadstartError, TrainingError
 from headstart.events import Event, OnEvent, StepDone
 from headstart.execute.parent_watch import end_with_parent
 from headstart.interrupts import Interrupted, end_by
-from headstart.os_faults import MachineError, beginning
+from headstart.os_faults import MachineError, beginning, explain_system_error, is_of_the_machine
 from headstart.planning.step_benchmark import StepBenchmark
 from headstart.planning.time_steps import run_step_benchmark
 from headstart.prepared import PreparedStudy
 from headstart.processors import pin_process
 from headstart.store.lease import Fence, LeaseLostError
 from headstart.store.runs import RunStore
+from headstart.training.group_training import GroupBrokenError, follow_pack
 from headstart.training.train_pack import train_pack
 
 #: Seconds between two steps of one run that are told of.
 _STEP_INTERVAL: Final = 0.2
+#: In messages of torch's groups where others have ended, or do not answer.
+_ECHOES: Final = ("onnection", "imed out", "imeout", "Broken pipe", "ProcessGroup", "NCCL")
 
 
 @dataclass(frozen=True)
@@ -45,6 +51,28 @@ class PackJob:
     processors: tuple[int, ...] = ()
     gpu: int | None = None
     fence: Fence | None = None
+
+
+@dataclass(frozen=True)
+class GroupJob(PackJob):
+    """A pack of one run to train together with other processes, each of which has a seat of its own.
+
+    It is answered by its events, of who leads, and then a JobDone or a SeatLost.
+    """
+
+    seat: Seat = field(kw_only=True)
+
+
+@dataclass(frozen=True)
+class SeatLost:
+    """What keeps this process from going on in its group: an error that a user can mend, or a traceback.
+
+    `is_echo` says that it heard no more of the others, who may know why.
+    """
+
+    error: HeadstartError
+    traceback: str | None
+    is_echo: bool
 
 
 @dataclass(frozen=True)
@@ -116,7 +144,11 @@ def _serve(pipe: Connection, voice: _Voice, study: PreparedStudy, store: RunStor
         if task.threads:
             torch.set_num_threads(task.threads)
         if isinstance(task, PackJob):
-            voice.send(_train(task, study, store, throttle_steps(voice.send)))
+            on_event = throttle_steps(voice.send)
+            if isinstance(task, GroupJob):
+                voice.send(_train_in_group(task, study, store, on_event))
+            else:
+                voice.send(_train(task, study, store, on_event))
         else:
             voice.send(run_step_benchmark(task, study))
 
@@ -128,6 +160,40 @@ def _train(job: PackJob, study: PreparedStudy, store: RunStore, on_event: OnEven
     except HeadstartError as error:
         return JobDone(error)
     return JobDone()
+
+
+def _train_in_group(
+    job: GroupJob, study: PreparedStudy, store: RunStore, on_event: OnEvent
+) -> JobDone | SeatLost:
+    """Train as one of a group. Who cannot go on says so before the others can notice."""
+    try:
+        group = take_seat(job.seat, choose_device(study.study.device))
+        if group.leads:
+            train_pack(job.pack, study, store, job.workers, on_event, group)
+        else:
+            follow_pack(job.pack, study, store, group)
+    except HeadstartError as error:
+        return JobDone(error)
+    except GroupBrokenError as broken:
+        return _explain_lost_seat(broken.__cause__ or broken)
+    except (RuntimeError, OSError) as error:  # the others did not come, or their store is gone
+        return _explain_lost_seat(error)
+    leave_seat()
+    return JobDone()
+
+
+def _explain_lost_seat(error: BaseException) -> SeatLost:
+    if isinstance(error, HeadstartError):
+        return SeatLost(error, None, is_echo=False)
+    if is_out_of_memory(error):
+        fix = "lower training.batch_size (and raise training.accumulation), or training.max_length"
+        return SeatLost(TrainingError("out of memory", fix=fix), None, is_echo=False)
+    if is_of_the_machine(error):
+        return SeatLost(explain_system_error(error), None, is_echo=False)
+    trace = "".join(traceback.format_exception(error))
+    first = str(error).strip().partition("\n")[0]
+    is_echo = any(word in str(error) for word in _ECHOES)
+    return SeatLost(TrainingError(f"{type(error).__name__}: {first}"), trace, is_echo)
 
 
 def _receive_tasks(pipe: Connection) -> Iterator[PackJob | StepBenchmark]:

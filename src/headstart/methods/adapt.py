@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
-from contextlib import suppress
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 from safetensors.torch import save_file
 
+from headstart.errors import TrainingError
 from headstart.events import Log
 from headstart.files import hash_file, write_folder_atomically
 from headstart.methods.adaptation_settings import make_settings
@@ -43,15 +44,17 @@ def _adapt(prepared: PreparedRun, folder: Path, log: Log) -> None:
     )
     model = load_language_model(checkpoint, settings.task, seed)
     state = folder.with_name(f".{folder.name}-state")
-    record = pretrain_model(
-        settings,
-        model=model,
-        tokenizer=checkpoint.tokenizer,
-        blocks=train,
-        valid=valid,
-        folder=state,
-        name=f"adapted, seed {seed}",
-    )
+    with _naming_key(seed):
+        record = pretrain_model(
+            settings,
+            model=model,
+            tokenizer=checkpoint.tokenizer,
+            blocks=train,
+            valid=valid,
+            folder=state,
+            name=f"adapted, seed {seed}",
+            log=log,
+        )
     _write_weights(prepared, model, record, folder)
     forget_state(state)
     with suppress(OSError):
@@ -60,6 +63,17 @@ def _adapt(prepared: PreparedRun, folder: Path, log: Log) -> None:
         f"adapted {checkpoint.name}, seed {seed}: loss {record.valid_loss:.3f} on training examples "
         f"held out, in {record.seconds:,.0f} s"
     )
+
+
+@contextmanager
+def _naming_key(seed: int) -> Iterator[None]:
+    """Training that goes wrong is named by the study's key: the study's own learning rate is another one."""
+    try:
+        yield
+    except TrainingError as error:
+        raise TrainingError(
+            f"seed {seed}: {error.got}", where="adapt", fix="set a lower adapt.learning_rate"
+        ) from error
 
 
 def _write_weights(prepared: PreparedRun, model: Any, record: PretrainingRecord, folder: Path) -> None:

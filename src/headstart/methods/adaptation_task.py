@@ -26,16 +26,10 @@ def check_adaptable(run: Run, checkpoint: Checkpoint) -> None:
     """See that the run's checkpoint can be pretrained further, where it is to be.
 
     Raises:
-        ModelError: its tokenizer is not a fast one, or has no mask token.
+        ModelError: its tokenizer has no mask token.
     """
     if not run.adapted:
         return
-    if not checkpoint.tokenizer.is_fast:
-        raise ModelError(
-            f"its tokenizer ({type(checkpoint.tokenizer).__name__}) is written in Python: {checkpoint.name}",
-            where=f"arms.{run.arm}.init",
-            expected="a checkpoint with a fast tokenizer (tokenizer.json)",
-        )
     if choose_task(checkpoint) == "masked-lm" and checkpoint.tokenizer.mask_token_id is None:
         raise ModelError(
             f"the tokenizer of {checkpoint.name} has no mask token, which masked-language modelling needs",

@@ -72,6 +72,24 @@ def _make_key(text: str) -> bytes:
     return hashlib.sha256(make_text_key(text).encode()).digest()
 
 
+def check_files(study: Study) -> None:
+    """See that something is at each path of `adapt.text`, before a folder is made; reads none of it.
+
+    Raises:
+        DataError: nothing is, or nothing that can be read.
+    """
+    _open_more(study)
+
+
+def _open_more(study: Study) -> TextCorpus | None:
+    """The files of `adapt.text`; None where there are none."""
+    if not study.adapt.text:
+        return None
+    more = TextCorpus(tuple(map(Path, study.adapt.text)))
+    assert more.files  # else it would have raised
+    return more
+
+
 def collect_texts(study: Study, corpus: Corpus) -> AdaptationTexts:
     """All training texts, whatever the size of a run: no label of them is read."""
     generates = get_task_traits(study.task).generates
@@ -81,7 +99,7 @@ def collect_texts(study: Study, corpus: Corpus) -> AdaptationTexts:
         return ("\n".join(list_contents(text, generates=generates)) for text in texts)
 
     unseen: frozenset[bytes] = frozenset()
-    more = TextCorpus(tuple(map(Path, study.adapt.text))) if study.adapt.text else None
+    more = _open_more(study)
     if more:
         unseen = frozenset(_make_key(text) for part in _UNSEEN for text in read(part))
     return AdaptationTexts(TextList(list(read("train"))), more, unseen)

@@ -11,6 +11,7 @@ import numpy as np
 
 from headstart.data.cache import open_entry
 from headstart.data.cooccurrence import WINDOW, compute_vectors
+from headstart.errors import DataError
 from headstart.events import Log
 from headstart.models.vocabulary import get_input_embedding
 from headstart.prepared import PreparedRun
@@ -34,12 +35,19 @@ def load_corpus_vectors(prepared: PreparedRun) -> tuple[np.ndarray, np.ndarray]:
     """Ids, ascending [U], and their vectors [U, D], of all training texts, whatever the run's size.
 
     Raises:
+        DataError: no token of the texts has a vector.
         MachineError: they can be written nowhere.
     """
 
     def write(folder: Path) -> None:
         special = prepared.checkpoint.tokenizer.all_special_ids
         ids, vectors = compute_vectors(prepared.tokens["train"], special, _get_width(prepared))
+        if not len(ids):
+            raise DataError(
+                "no two tokens of the training examples stand near each other more often than by chance",
+                where=f"arms.{prepared.run.arm}.init",
+                expected="texts of several words, or another start than {embeddings: svd}",
+            )
         np.save(folder / _IDS, ids)
         np.save(folder / _VECTORS, vectors)
 

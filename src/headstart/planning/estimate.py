@@ -12,7 +12,9 @@ from headstart.planning.adapting import estimate_adapting
 from headstart.planning.disk import estimate_disk
 from headstart.planning.group_estimate import GroupEstimate
 from headstart.planning.memory import MemoryEstimate, estimate_memory
+from headstart.planning.parallel import share_need
 from headstart.planning.study_estimate import StudyEstimate
+from headstart.planning.warmups import warn_of_warmups
 from headstart.prepared import PreparedRun, PreparedStudy
 from headstart.records import Gpu, Parameters, StudyWarning
 from headstart.training.grouping import group_runs
@@ -49,7 +51,7 @@ def estimate_study(
         free_memory=measure_free_memory(),
         gpus=gpus,
         to_come=to_come,
-        cautions=tuple(_list_cautions(of_arm)),
+        cautions=(*_list_cautions(of_arm), *warn_of_warmups(list(map(prepared.select, missing)))),
         adapting=estimate_adapting([prepared.select(run) for run in (*missing, *to_come)]),
     )
 
@@ -79,6 +81,8 @@ def _estimate_groups(
     needs: dict[str, MemoryEstimate | None] = {}
     for group in group_runs(missing):
         if group.shape not in needs:
-            needs[group.shape] = estimate_memory([of_run[run.key] for run in group.runs])
+            need = estimate_memory([of_run[run.key] for run in group.runs])
+            study, training = missing[0].study.study, group.runs[0].training
+            needs[group.shape] = share_need(need, study, training.batch_size)
         captures = missing[0].study.study.execution.graph != "off"
         yield GroupEstimate(group, needs[group.shape], process_bytes, on_gpu=on_gpu, captures=captures)

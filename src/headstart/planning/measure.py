@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from headstart.planning.gpu_placement import fill_gpus
 from headstart.planning.group_estimate import GroupEstimate
+from headstart.planning.parallel import place_together
 from headstart.planning.placement import Placement, place_in_this_process
 from headstart.planning.placement_choice import choose_placement
 from headstart.planning.step_benchmark import StepBenchmark, StepTimer
@@ -22,6 +23,8 @@ def place_study(study_estimate: StudyEstimate, timer: StepTimer) -> Placement:
     """
     prepared, gpus = study_estimate.prepared, study_estimate.gpus
     study = prepared.study
+    if study.parallel is not None:
+        return place_together(study)
     estimates = {estimate.group.runs[0].key: estimate for estimate in study_estimate.groups}
 
     def estimate_on_gpu(group: Group, runs: int) -> Range | None:
@@ -49,6 +52,8 @@ def measure_groups(study_estimate: StudyEstimate, timer: StepTimer) -> StudyEsti
 
     Groups of the same shape are timed once.
     """
+    if study_estimate.prepared.study.parallel is not None:  # a step of a group is not timed
+        return study_estimate.with_placement(place_study(study_estimate, timer))
     if not any(estimate.has_steps for estimate in study_estimate.groups):
         return study_estimate
     tell_stage("timing a few steps of each kind of run")

@@ -16,7 +16,7 @@ class Placement:
 
     `seconds` is what a step of one run costs so, where it was timed; `times` are then those of packs of
     `timed_runs` runs that began with the run of the key `timed`. `kept` are packs that an earlier call cut,
-    as keys of runs.
+    as keys of runs. `ranks` are the processes that train each model together: one at a time then.
     """
 
     workers: int
@@ -28,6 +28,7 @@ class Placement:
     timed: str = field(default="", compare=False)
     timed_runs: int = field(default=1, compare=False)
     kept: tuple[tuple[str, ...], ...] = field(default=(), compare=False)
+    ranks: int = 1
 
 
 def place_in_this_process(study: Study) -> Placement:
@@ -41,5 +42,7 @@ def describe_placement(placement: Placement) -> str:
     if not placement.workers:
         return f"trained in this process{packs}"
     threads = f" of {format_count(placement.threads, 'thread')}" if placement.threads else ""
+    if placement.ranks > 1:
+        return f"each model trained by {placement.ranks} processes{threads} together ({placement.reason})"
     workers = format_count(placement.workers, "worker process", "worker processes")
     return f"trained by {workers}{threads}{packs} ({placement.reason})"

@@ -12,6 +12,7 @@ from headstart.planning.cost import AdaptingCost, DiskCost, StudyCost
 from headstart.planning.device_memory import add_context, find_least_free
 from headstart.planning.expected import predict_seconds
 from headstart.planning.group_estimate import GroupEstimate
+from headstart.planning.parallel import count_ranks
 from headstart.planning.placement import Placement
 from headstart.planning.process_memory import warn_of_memory, warn_of_unknown_memory
 from headstart.prepared import PreparedStudy
@@ -66,7 +67,8 @@ class StudyEstimate:
 
     def _warn_of_memory(self) -> Iterator[StudyWarning]:
         workers = self.prepared.study.workers
-        processes = workers if isinstance(workers, int) else 1
+        at_once = workers if isinstance(workers, int) else 1
+        processes = max(at_once, count_ranks(self.prepared.study))
         for estimate in self.groups:
             pack = min(self.pack, estimate.group.most)
             on_host, on_device = estimate.estimate_memory(pack), estimate.estimate_device_memory(pack)

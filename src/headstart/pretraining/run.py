@@ -12,8 +12,10 @@ from headstart.config.pretraining import PretrainingSettings
 from headstart.config.runs import Run
 from headstart.data.token_blocks import TokenBlocks
 from headstart.device import choose_device
+from headstart.engine.graphs import Capture
+from headstart.engine.runtime import open_capture
 from headstart.engine.weights import Weights
-from headstart.events import OnEvent, ignore_events
+from headstart.events import Log, OnEvent, ignore_events, ignore_log
 from headstart.interrupts import defer_interrupts
 from headstart.pretraining.block_masks import restore_masks
 from headstart.pretraining.create_trainer import create_trainer
@@ -34,6 +36,8 @@ def pretrain_model(
     on_event: OnEvent = ignore_events,
     check_held: Callable[[], None] = lambda: None,
     name: str = "pretraining",
+    log: Log = ignore_log,
+    capture: Capture | None = None,
 ) -> PretrainingRecord:
     """Train `model` in place on `blocks`, and give what is known of it; resumes from a state in `folder`.
 
@@ -50,6 +54,8 @@ def pretrain_model(
         on_event: is told of each step (`StepDone`, `StepMeasured`) and validation (`EpochDone`).
         check_held: raises where the folder was taken over by another process; asked before each write.
         name: what events call the run.
+        log: is told in a sentence where steps on a GPU are not captured or not compiled that were to be.
+        capture: of steps on a device, by default CUDA's own.
 
     Raises:
         TrainingError: the loss is no longer finite.
@@ -57,10 +63,13 @@ def pretrain_model(
         Interrupted: a signal came; the state of the last step is saved.
     """
     device = choose_device(settings.device)
-    trainer = create_trainer(settings, model, tokenizer, blocks, valid, device)
-    trainer.folder, trainer.check_held = folder, check_held
-    trainer.on_event, trainer.run = on_event, make_run(settings, name)
-    with defer_interrupts() as deferred:
+    with (
+        open_capture(device, capture, wanted=settings.training.graph == "auto") as chosen,
+        defer_interrupts() as deferred,
+    ):
+        trainer = create_trainer(settings, model, tokenizer, blocks, valid, device, chosen, log)
+        trainer.folder, trainer.check_held = folder, check_held
+        trainer.on_event, trainer.run = on_event, make_run(settings, name)
         trainer.train(deferred)
     record = make_record(trainer)
     _release(trainer.passes.weights, model)

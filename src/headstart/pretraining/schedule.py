@@ -6,6 +6,7 @@ import math
 
 from headstart.config.pretraining import PretrainingSteps
 from headstart.engine.schedule import scheduled_rate
+from headstart.errors import TrainingError
 
 
 def count_total_steps(training: PretrainingSteps, blocks: int) -> int:
@@ -18,6 +19,23 @@ def count_total_blocks(training: PretrainingSteps, blocks: int) -> int:
     if training.steps:
         return training.steps * training.step_blocks
     return max(1, round(training.epochs * blocks))
+
+
+def check_warmup(training: PretrainingSteps, blocks: int) -> None:
+    """See that the warm-up ends, where the blocks decide how many steps there are.
+
+    Raises:
+        TrainingError: it would outlast the training.
+    """
+    total = count_total_steps(training, blocks)
+    if training.warmup >= 1 and training.warmup > total:
+        raise TrainingError(
+            f"{training.warmup:,g} steps of warm-up, of {total:,} in all, so that the rate never reaches its "
+            "peak",
+            where="training.warmup",
+            expected=f"a share below 1, or at most {total:,} steps",
+            fix="training.warmup=0.06",
+        )
 
 
 def learning_rate(training: PretrainingSteps, step: int, total: int) -> float:

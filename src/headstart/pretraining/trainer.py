@@ -15,6 +15,7 @@ from headstart.config.pretraining import PretrainingSettings
 from headstart.config.runs import Run
 from headstart.data.token_blocks import TokenBlocks
 from headstart.device import describe_device
+from headstart.engine.memory import is_out_of_memory
 from headstart.engine.optim.base import FixedOptimiser
 from headstart.engine.step_ring import choose_read_interval
 from headstart.errors import TrainingError
@@ -22,9 +23,10 @@ from headstart.events import EpochDone, OnEvent, StepDone, StepMeasured, ignore_
 from headstart.interrupts import Deferred
 from headstart.pretraining.batches import BlockReader, StepBatch, draw_ahead
 from headstart.pretraining.flops import StepCost, count_step_cost, find_peak
+from headstart.pretraining.passes import PassMaker
 from headstart.pretraining.schedule import count_total_blocks, count_total_steps, learning_rate
 from headstart.pretraining.state import Progress, load_state, save_state
-from headstart.pretraining.steps import PassMaker
+from headstart.pretraining.steps import Steps
 from headstart.pretraining.validation import is_validation_due, measure_valid
 from headstart.records import EpochPoint
 
@@ -39,6 +41,7 @@ class Trainer:
     settings: PretrainingSettings
     reader: BlockReader
     passes: PassMaker
+    steps: Steps
     optimiser: FixedOptimiser
     blocks: TokenBlocks
     valid: TokenBlocks
@@ -84,11 +87,9 @@ class Trainer:
         return self.reader.draw_step(self.blocks, step, total_blocks)
 
     def _make_step(self, step: int, batch: StepBatch) -> None:
-        loss = self.passes.accumulate(step, batch)
-        training, progress = self.settings.training, self.progress
-        norms = self.optimiser.step([learning_rate(training, step, self.total)], [training.clip])
-        self.passes.weights.zero_gradients()
-        self._unread.append((step, torch.stack([loss, norms[0].double()])))
+        progress = self.progress
+        rate = learning_rate(self.settings.training, step, self.total)
+        self._unread.append((step, self.steps.make_step(step, batch, rate)))
         progress.steps, progress.tokens = step + 1, progress.tokens + batch.tokens
         progress.targets += batch.targets
         is_due = self._is_validation_due(progress.steps)
@@ -159,12 +160,21 @@ class Trainer:
             step=progress.steps,
             train_loss=sum(recent) / max(1, len(recent)),
             learning_rate=learning_rate(self.settings.training, progress.steps - 1, self.total),
-            valid=measure_valid(self.passes, self.reader, self.valid),
+            valid=self._measure_valid(),
             seconds=progress.seconds,
         )
         progress.points.append(point)
         self._tell_point(point)
         self._take_time()  # which is not training's
+
+    def _measure_valid(self) -> dict[str, float]:
+        """As `measure_valid`; captured steps give their memory back where it does not suffice."""
+        try:
+            return measure_valid(self.passes, self.reader, self.valid)
+        except RuntimeError as error:
+            if not (is_out_of_memory(error) and self.steps.release_memory("validation needs the memory")):
+                raise
+        return measure_valid(self.passes, self.reader, self.valid)
 
     def _tell_point(self, point: EpochPoint) -> None:
         assert self.run is not None

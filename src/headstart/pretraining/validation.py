@@ -7,7 +7,7 @@ from typing import Final
 
 from headstart.data.token_blocks import TokenBlocks, bits_per_byte
 from headstart.pretraining.batches import BlockReader
-from headstart.pretraining.steps import PassMaker
+from headstart.pretraining.passes import PassMaker
 
 #: Validations in all, where the settings do not say how often.
 _VALIDATIONS: Final = 10

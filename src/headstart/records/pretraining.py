@@ -15,6 +15,8 @@ class PretrainingRecord(Record):
     token occurs in the training blocks and no more. `bits_per_byte` is loss x tokens / (ln 2 x bytes) of the
     validation blocks: of a masked-language model it is no code length of the text, as each token is read with
     what stands behind it. `flops_share` is the share of the device's peak, None where that is not known.
+    `captured` says whether passes were replayed as CUDA graphs, `eager_reason` why something was not compiled
+    or not captured that was to be.
     """
 
     schema_version: Literal[1] = 1
@@ -23,6 +25,7 @@ class PretrainingRecord(Record):
     device: str
     precision: str
     compiled: bool
+    captured: bool = False
     eager_reason: str | None
     parameters: int
     train_digest: str

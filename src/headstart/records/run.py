@@ -49,7 +49,8 @@ class Execution(Record):
     `pack_size` is how many runs trained as one with it, itself among them; `vocabulary_rows` how many rows of
     the embedding were trained, where those that no example uses were kept out; `pinned` whether its process
     kept to processors of its own. On a GPU, `captured` says whether steps were CUDA graphs, `compiled`
-    whether they were compiled, and `eager_reason` why they were not where they were to be.
+    whether they were compiled, and `eager_reason` why they were not where they were to be. `parallel` is how
+    `processes` trained this one run together, `ddp` or `fsdp`.
     """
 
     device: str
@@ -62,6 +63,8 @@ class Execution(Record):
     captured: bool | None = None
     compiled: bool | None = None
     eager_reason: str | None = None
+    parallel: str | None = None
+    processes: int = 1
 
 
 class Gpu(Record):

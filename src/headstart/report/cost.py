@@ -86,9 +86,25 @@ def describe_cost(cost: StudyCost) -> Iterator[str]:
         yield "time: not estimated; add --probe"
         return
     if seconds is not None:
-        yield f"time: {join_ends(format_duration(seconds.low), format_duration(seconds.high))}"
+        yield _describe_time(seconds, cost.adapting)
     packs = f", at most {placement.pack} runs together" if placement.pack > 1 else ""
-    yield f"  {max(1, placement.workers)} at a time{packs} ({placement.reason})"
+    together = f", by {placement.ranks} processes together" if placement.ranks > 1 else ""
+    yield f"  {max(1, placement.workers)} at a time{packs}{together} ({placement.reason})"
+
+
+def _describe_time(seconds: Range, adapting: AdaptingCost | None) -> str:
+    """Of all that is left: runs, and what is adapted before them as far as that is known."""
+    more = adapting.seconds if adapting else None
+    if adapting is None:
+        return f"time: {_describe_seconds(seconds)}"
+    if more is None:
+        return f"time: {_describe_seconds(seconds)}, without adapting"
+    total = Range(low=seconds.low + more.low, high=seconds.high + more.high)
+    return f"time: {_describe_seconds(total)}, adapting included"
+
+
+def _describe_seconds(seconds: Range) -> str:
+    return join_ends(format_duration(seconds.low), format_duration(seconds.high))
 
 
 def _describe_adapting(adapting: AdaptingCost) -> Iterator[str]:
@@ -100,6 +116,6 @@ def _describe_adapting(adapting: AdaptingCost) -> Iterator[str]:
     )
     seconds = adapting.seconds
     if seconds is not None:
-        yield f"  {join_ends(format_duration(seconds.low), format_duration(seconds.high))}, before the runs"
+        yield f"  {_describe_seconds(seconds)}, before the runs"
     else:
         yield f"  time not estimated{'; add --probe' if adapting.can_time else ''}"

@@ -46,4 +46,4 @@ def describe_result(record: PretrainingRecord) -> Iterator[str]:
     )
     yield f"{record.parameters:,} parameters, {record.steps:,} steps"
     if record.eager_reason:
-        yield f"not compiled: {record.eager_reason}"
+        yield f"steps on the device: {record.eager_reason}"

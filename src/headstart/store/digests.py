@@ -37,15 +37,19 @@ def compute_digest(values: Mapping[str, Any]) -> str:
 
 
 def find_changed_file(record: RunRecord, folder: Path) -> Path | None:
-    """The first file of the run that is not what it left; None where all are.
+    """The first file of the run that is not what it left; None where all are."""
+    return next(list_changed_files(record, folder), None)
+
+
+def list_changed_files(record: RunRecord, folder: Path) -> Iterator[Path]:
+    """The files of the run that are not what it left.
 
     One that was deleted is not there to be believed: predictions and models may be, to save space.
     """
     for name, digest in record.files.items():
         file = folder / name
         if file.exists() and not (file.is_file() and hash_file(file) == digest):
-            return file
-    return None
+            yield file
 
 
 def _list_files(folder: Path) -> Iterator[Path]:

@@ -56,6 +56,12 @@ def check_ours(layout: StudyLayout) -> None:
         )
 
 
+def has_other_study_file(layout: StudyLayout) -> bool:
+    """Whether the folder's study file is there and not as it was written; never where there is no mark."""
+    mark, digest = read_mark(layout), _digest(layout)
+    return mark is not None and digest is not None and digest not in mark.study_files
+
+
 def write_mark(layout: StudyLayout, study_file: str) -> None:
     """Mark the folder as ours, before the text `study_file` becomes its study file."""
     new = hashlib.sha256(study_file.encode()).hexdigest()

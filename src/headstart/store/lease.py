@@ -12,7 +12,7 @@ from __future__ import annotations
 import os
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -181,6 +181,17 @@ def _beating(fence: Fence, stale: float, pulse: Pulse) -> Iterator[None]:
         yield
     finally:
         heart.stop()
+
+
+def remove_traces(folder: Path, name: str, made: Sequence[Path]) -> None:
+    """Remove a lease that ended, with its folder and those that were `made` around it, as far as they are
+    empty: one that another process uses is not."""
+    with suppress(OSError):
+        for file in folder.glob(f"{name}.*.{FREE}"):
+            file.unlink()
+        folder.rmdir()
+        for each in made:
+            each.rmdir()
 
 
 class _Patience:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
@@ -11,12 +11,13 @@ from headstart.config.load_pretraining import dump_pretraining, load_pretraining
 from headstart.config.pretraining import Pretraining
 from headstart.errors import HeadstartError, OutputError
 from headstart.events import Log, ignore_log
-from headstart.files import write_text
+from headstart.files import write_file_atomically, write_text
 from headstart.store.flat_keys import flatten_keys
-from headstart.store.lease import Fence, hold_lease
+from headstart.store.lease import Fence, hold_lease, remove_traces
 from headstart.store.pretraining_layout import PretrainingLayout
 
 _FIX: Final = "wait for it (--wait, or wait=True in Python), or name another folder: out=FOLDER"
+_LEASE: Final = "folder"
 #: The state of training, among what is our own.
 STATE_FILE: Final = "state.safetensors"
 #: What may differ when a pretraining goes on: it touches no number.
@@ -31,14 +32,47 @@ def hold_pretraining_folder(
 ) -> Iterator[Fence]:
     """Have the folder to this process alone while the block runs, as the folder of this pretraining.
 
+    Where the block ends in an error of which nothing came, no weights and no tokenizer, all is as before.
+
     Raises:
         OutputError: another process has it, it holds another pretraining or something else.
     """
     layout = PretrainingLayout(Path(settings.out))
     _check_ours(layout)
-    with hold_lease(layout.own_folder, "folder", thing=layout.out, fix=_FIX, wait=wait, log=log) as fence:
-        _bind_settings(layout, settings)
-        yield fence
+    made = [folder for folder in (layout.out, *layout.out.parents) if not folder.exists()]
+    try:
+        with hold_lease(layout.own_folder, _LEASE, thing=layout.out, fix=_FIX, wait=wait, log=log) as fence:
+            before = layout.settings_file.read_bytes() if layout.settings_file.is_file() else None
+            try:
+                _bind_settings(layout, settings)
+                yield fence
+            except HeadstartError:
+                if not _has_results(layout) and fence.is_held:
+                    _put_back(layout.settings_file, before)
+                raise
+    finally:
+        if not layout.settings_file.exists():
+            remove_traces(layout.own_folder, _LEASE, made)
+
+
+def _has_results(layout: PretrainingLayout) -> bool:
+    """Whether something is there that took training."""
+    places = (*_list_trained(layout), layout.tokenizer_folder, layout.curves_folder)
+    return any(place.exists() for place in places)
+
+
+def _list_trained(layout: PretrainingLayout) -> tuple[Path, ...]:
+    """What is there once weights were trained, any of them."""
+    return layout.own_folder / STATE_FILE, layout.model_folder, layout.record_file
+
+
+def _put_back(file: Path, before: bytes | None) -> None:
+    with suppress(OSError):  # whatever kept it from being written: the error under way says it
+        if before is None:
+            file.unlink(missing_ok=True)
+        else:
+            with write_file_atomically(file) as temporary:
+                temporary.write_bytes(before)
 
 
 def _bind_settings(layout: PretrainingLayout, settings: Pretraining) -> None:
@@ -91,9 +125,8 @@ def _check_same(layout: PretrainingLayout, settings: Pretraining) -> bool:
 def _choose_bound(layout: PretrainingLayout, earlier: Pretraining) -> Callable[[str], bool]:
     """Which keys may no longer change: all once weights were trained, before that a tokenizer's; of a file
     that this program did not write, which it may not replace, all."""
-    trained = (layout.own_folder / STATE_FILE, layout.model_folder, layout.record_file)
     is_ours = layout.settings_file.read_text(encoding="utf-8") == dump_pretraining(earlier)
-    if not is_ours or any(place.exists() for place in trained):
+    if not is_ours or any(place.exists() for place in _list_trained(layout)):
         return lambda key: True
     if layout.tokenizer_folder.exists():
         return lambda key: key.partition(".")[0] in _OF_TOKENIZER

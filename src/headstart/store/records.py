@@ -6,7 +6,7 @@ import json
 import shutil
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from pydantic import ValidationError
 
@@ -19,6 +19,9 @@ from headstart.store.digests import add_digests, compute_digest
 from headstart.store.json_files import read_json, validate
 from headstart.store.layout import StudyLayout
 from headstart.store.schema import check_schema, check_version
+
+#: What is said of a record whose digest is not that of its values.
+RECORD_CHANGED: Final = "was changed after the run wrote it: its digest differs"
 
 
 def clear_run_folder(layout: StudyLayout, key: str) -> Path:
@@ -94,6 +97,19 @@ def read_record(file: Path, layout: StudyLayout) -> RunRecord:
         DamagedFileError: it cannot be read, was changed, or is of another run than its folder.
         OutputError: it is of another version.
     """
+    record, has_changed = read_record_as_it_is(file, layout)
+    if has_changed:
+        raise make_record_error(RECORD_CHANGED, file)
+    return record
+
+
+def read_record_as_it_is(file: Path, layout: StudyLayout) -> tuple[RunRecord, bool]:
+    """A run's record, and whether it was changed after it was written.
+
+    Raises:
+        DamagedFileError: it cannot be read, or is of another run than its folder.
+        OutputError: it is of another version.
+    """
     try:
         values = read_json(file)
         check_version(values, file, layout.out)
@@ -102,9 +118,7 @@ def read_record(file: Path, layout: StudyLayout) -> RunRecord:
         raise make_record_error(error.got, file) from error
     if record.key != file.parent.relative_to(layout.runs_folder).as_posix():
         raise make_record_error(f"is the record of another run, {record.key}", file)
-    if record.digest is not None and record.digest != compute_digest(values):
-        raise make_record_error("was changed after the run wrote it: its digest differs", file)
-    return record
+    return record, record.digest is not None and record.digest != compute_digest(values)
 
 
 def make_record_error(what: str, file: Path) -> DamagedFileError:

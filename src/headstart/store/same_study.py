@@ -27,6 +27,7 @@ _MAY_CHANGE: Final = (
     "confounded",
     "workers",
     "pack",
+    "parallel",
     "vocabulary",
     "execution",
     "report",

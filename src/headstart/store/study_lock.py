@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
@@ -11,7 +11,7 @@ from headstart.events import Log, ignore_log
 from headstart.store.folder_mark import read_mark
 from headstart.store.holders import Holder
 from headstart.store.layout import StudyLayout
-from headstart.store.lease import Fence, hold_lease
+from headstart.store.lease import Fence, hold_lease, remove_traces
 from headstart.store.lease_files import LeaseFile, list_lease_files
 from headstart.store.same_study import check_folder
 
@@ -43,7 +43,7 @@ def hold_study_folder(
             yield fence
     finally:
         if read_mark(layout) is None:
-            _remove_traces(layout, made)
+            remove_traces(layout.own_folder, _LEASE, made)
 
 
 def find_holder(out: Path) -> Holder | None:
@@ -58,13 +58,3 @@ def find_holder(out: Path) -> Holder | None:
 def list_holders(layout: StudyLayout) -> list[LeaseFile]:
     """The files of the folder's lease, the one in force last."""
     return list_lease_files(layout.own_folder, _LEASE)
-
-
-def _remove_traces(layout: StudyLayout, made: list[Path]) -> None:
-    """Leave no folder behind in which no study was begun; one that another process uses is not empty."""
-    with suppress(OSError):
-        for file in layout.own_folder.glob(f"{_LEASE}.*.free"):
-            file.unlink()
-        layout.own_folder.rmdir()
-        for folder in made:
-            folder.rmdir()

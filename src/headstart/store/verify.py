@@ -99,7 +99,7 @@ def _verify(record: RunRecord, file: Path, study: Study, read: ReadPredictions, 
     if changed is not None:
         raise make_record_error("is not the file that the run wrote: its SHA-256 differs", changed)
     if record.test and get_task_traits(study.task).tells_metrics:
-        for what in _list_differences(record, file.parent, read):
+        for what in list_contradictions(record, file.parent, read):
             raise make_record_error(what, file)
 
 
@@ -108,8 +108,12 @@ def _leave_models_out(record: RunRecord) -> RunRecord:
     return record.model_copy(update={"files": files})
 
 
-def _list_differences(record: RunRecord, folder: Path, read: ReadPredictions) -> Iterator[str]:
-    """What the predictions say otherwise than the record, of each file that is there."""
+def list_contradictions(record: RunRecord, folder: Path, read: ReadPredictions) -> Iterator[str]:
+    """What the predictions say otherwise than the record, of each file that is there.
+
+    Raises:
+        DamagedFileError: predictions cannot be read.
+    """
     for name, metric in _FILES.items():
         predictions = read(record.key, metric) if (folder / name).exists() else None
         if predictions is None or not record.test:

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import torch
 
 from headstart.data.corpus import PARTS
 from headstart.device import choose_device
 from headstart.engine.families import patch_position_ids
+from headstart.engine.group import Group
 from headstart.engine.join_weights import join_weights
 from headstart.engine.kind import uses_device_engine
 from headstart.engine.member import Member, PackContext, TokenisedExamples
 from headstart.engine.memory import enable_gradient_checkpointing
+from headstart.engine.optim.decay import find_decaying_parameters
 from headstart.engine.schedule import learning_rate
 from headstart.engine.stacked_model import Stack
 from headstart.engine.weights import Weights
@@ -23,6 +27,9 @@ from headstart.methods.lora_layers import cast_base_to_bf16
 from headstart.models.vocabulary import compute_decay_factor
 from headstart.prepared import PreparedRun
 from headstart.tasks import load_task
+
+if TYPE_CHECKING:
+    from headstart.engine.sharded_weights import ShardedWeights
 
 
 def load_trained_method(prepared: PreparedRun) -> TrainedMethod:
@@ -78,17 +85,34 @@ def build_weights(
     for prepared, model in zip(runs, built or (), strict=kept is not None):
         assert kept is not None
         kept[prepared.run.key] = BuiltModel(model.module.to("cpu"), model.table)
-    if context.precision == "bf16":
-        cast_base_to_bf16(weights.module)
-        if uses_device_engine(context.device) and load_trained_method(runs[0]).takes_narrow_weights:
-            weights.keep_narrow_copy()
-    if context.packs_sequences:
-        patch_position_ids(weights.module)
-    if runs[0].run.training.gradient_checkpointing:
-        enable_gradient_checkpointing(
-            weights.module.model if isinstance(weights.module, Stack) else weights.module
-        )
+    _ready_module(weights.module, runs[0], context)
+    is_narrow = context.precision == "bf16" and load_trained_method(runs[0]).takes_narrow_weights
+    if is_narrow and uses_device_engine(context.device) and context.group is None:
+        weights.keep_narrow_copy()
     return weights
+
+
+def build_weight_parts(prepared: PreparedRun, context: PackContext, group: Group) -> ShardedWeights:
+    """The run's first weights, of which each process of the group holds its part.
+
+    Made whole on the host, by each process; then cut block by block on the device where they train.
+    """
+    # Here: it imports torch's FSDP, which most processes never need.
+    from headstart.engine.sharded_weights import ShardedWeights
+
+    module = build_model(prepared, replace(context, device=torch.device("cpu"))).module
+    _ready_module(module, prepared, context)
+    return ShardedWeights(module, find_decaying_parameters(module), group, context.device)
+
+
+def _ready_module(module: torch.nn.Module, prepared: PreparedRun, context: PackContext) -> None:
+    """What training changes of a module's frozen weights and code, in place."""
+    if context.precision == "bf16":
+        cast_base_to_bf16(module)
+    if context.packs_sequences:
+        patch_position_ids(module)
+    if prepared.run.training.gradient_checkpointing:
+        enable_gradient_checkpointing(module.model if isinstance(module, Stack) else module)
 
 
 def _build_modules(

@@ -21,6 +21,7 @@ from headstart.events import Log, ignore_log
 from headstart.methods import load_method
 from headstart.methods.adapt import prepare_adapted
 from headstart.methods.adaptation_note import describe_adaptation
+from headstart.methods.adaptation_texts import check_files
 from headstart.methods.corpus_embeddings import prepare_corpus_vectors
 from headstart.models.checkpoints import Checkpoint, open_checkpoint
 from headstart.models.initialise import find_missing_keys
@@ -56,6 +57,8 @@ def prepare_study(
     ]
     missing_keys = {name: find_missing_keys(checkpoints[name]) for name in dict.fromkeys(loaded)}
     check_methods(neural, checkpoints, missing_keys)
+    if any(run.adapted for run in neural):
+        check_files(study)
     check_packing(study, neural)
     unknown_words = tuple(check_words(corpus, checkpoints))
     tokens = _tokenise(neural, study, corpus, checkpoints)

@@ -34,7 +34,7 @@ from headstart.store.states import STATE_FILE, describe_damaged_state
 #: Seconds of training that may be lost, and the share of the time that writing may take.
 SAVE_INTERVAL, MAX_TIME_SHARE = 60.0, 0.05
 #: The environment's word for the seconds, where they are to be others; writing then takes what time it takes.
-_SECONDS_VARIABLE: Final = "HEADSTART_STATE_SECONDS"
+STATE_SECONDS_VARIABLE: Final = "HEADSTART_STATE_SECONDS"
 
 
 def read_save_limits() -> tuple[float, float]:
@@ -43,7 +43,7 @@ def read_save_limits() -> tuple[float, float]:
     Raises:
         TrainingError: the environment names seconds that are no number, or below zero.
     """
-    word = os.environ.get(_SECONDS_VARIABLE)
+    word = os.environ.get(STATE_SECONDS_VARIABLE)
     if not word:
         return SAVE_INTERVAL, MAX_TIME_SHARE
     try:
@@ -51,7 +51,7 @@ def read_save_limits() -> tuple[float, float]:
     except ValueError:
         seconds = math.nan
     if not 0 <= seconds < math.inf:
-        raise TrainingError(f"{word!r} seconds", where=_SECONDS_VARIABLE, expected="a number, 0 or more")
+        raise TrainingError(f"{word!r} seconds", where=STATE_SECONDS_VARIABLE, expected="a number, 0 or more")
     return seconds, math.inf
 
 
@@ -78,10 +78,14 @@ class TrainingStateSaver:
         """Write the states of those that go on, all of one step, if the last ones are old enough; and what
         those have learnt that have ended."""
         now = self._clock()
-        if going and self._is_due(now):
+        if going and self._decide(now):
             self._write_turn(going, states)
             self._last = self._clock()
             self._spent += self._last - now
+
+    def _decide(self, now: float) -> bool:
+        """Whether to write states of those that go on."""
+        return self._is_due(now)
 
     def _is_due(self, now: float) -> bool:
         return now - self._last >= self._interval and self._spent <= self._max_share * (now - self._began)

@@ -17,6 +17,7 @@ import torch
 from headstart.config.metrics import LOWER_IS_BETTER
 from headstart.device import describe_device
 from headstart.engine.generate import Answer
+from headstart.engine.group import Group
 from headstart.engine.member import Member, PackContext, describe_selection
 from headstart.engine.runtime import StepNotes
 from headstart.engine.weights_layout import WeightsLayout
@@ -70,6 +71,7 @@ def describe_execution(
     pack: int = 1,
     vocabulary: int | None = None,
     notes: StepNotes | None = None,
+    group: Group | None = None,
 ) -> Execution:
     """How a run of this process was computed; `notes` are of its steps on a GPU."""
     return Execution(
@@ -83,6 +85,8 @@ def describe_execution(
         captured=notes.captured if notes else None,
         compiled=notes.compiled if notes else None,
         eager_reason=notes.eager_reason if notes else None,
+        parallel=group.kind if group else None,
+        processes=group.size if group else 1,
     )
 
 
@@ -91,7 +95,8 @@ class PackFinisher:
     """Makes the records of a pack's members: tests each at its best epoch, writes predictions and models.
 
     `built` are models of runs before their first step, by the runs' keys, where they were kept. `keep_state`
-    writes what a member has learnt, for another call to resume from.
+    writes what a member has learnt, for another call to resume from. `group` are the processes that trained
+    the pack's one run together.
     """
 
     store: RunStore
@@ -102,6 +107,7 @@ class PackFinisher:
     pack: int
     built: dict[str, BuiltModel]
     keep_state: Callable[[Member], None]
+    group: Group | None = None
 
     def finish(self, members: Sequence[Member], runs: Sequence[PreparedRun]) -> list[RunRecord]:
         """The members' records, those with a model first; an error of one member does not affect the others.
@@ -201,6 +207,7 @@ class PackFinisher:
             pack=self.pack,
             vocabulary=None if used_ids is None else len(used_ids),
             notes=self.notes,
+            group=self.group,
         )
 
     def _test(

@@ -5,11 +5,14 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Sequence
+from dataclasses import replace
+from functools import partial
 from typing import Any, Final
 
 from headstart import cuda
 from headstart.config.runs import Pack
 from headstart.device import choose_weights_dtype
+from headstart.engine.group import Group
 from headstart.engine.kind import uses_device_engine
 from headstart.engine.member import Member, PackContext
 from headstart.engine.memory import is_out_of_memory, read_peak_bytes, reset_peak_memory
@@ -29,6 +32,7 @@ from headstart.store.states import warn_of_unused_state
 from headstart.trackers.registry import PackTrackers
 from headstart.training.build import build_weights, make_context, make_members
 from headstart.training.curves import Curves
+from headstart.training.group_training import GroupBrokenError, train_in_group
 from headstart.training.grouping import halve_pack
 from headstart.training.pack_energy import make_meter, measure_energy
 from headstart.training.resume import TrainingStateSaver
@@ -39,11 +43,21 @@ _SPARE_MEMORY: Final = 0.25
 
 
 def train_pack(
-    pack: Pack, study: PreparedStudy, store: RunStore, workers: int, on_event: OnEvent
+    pack: Pack,
+    study: PreparedStudy,
+    store: RunStore,
+    workers: int,
+    on_event: OnEvent,
+    group: Group | None = None,
 ) -> list[RunRecord]:
     """Train the pack's runs and write their folders; a run that fails is recorded and does not raise.
 
-    `workers` is how many processes train at once, for the record.
+    Args:
+        workers: how many processes train at once, for the record.
+        group: of processes that train the pack's one run together, which this one leads.
+
+    Raises:
+        GroupBrokenError: the group cannot go on: its processes' end is another's affair, and the record.
     """
     runs = [study.select(run) for run in pack.runs]
     for run in pack.runs:
@@ -55,8 +69,10 @@ def train_pack(
     smaller: list[Pack] = []
     with make_meter(runs[0]) as meter, PackTrackers(study.study, store, pack.runs) as trackers:
         try:
-            records = _run_methods(runs, store, workers, on_event, trackers)
-        except Exception as error:  # noqa: BLE001 - whatever ends a run must not end the study
+            records = _run_methods(runs, store, workers, on_event, trackers, group)
+        except Exception as error:
+            if group is not None:
+                raise GroupBrokenError from error
             smaller = _cut_smaller(pack, error)
             records = [make_failed_record(prepared, error) for prepared in runs]
         if not smaller:
@@ -94,25 +110,33 @@ def _cut_smaller(pack: Pack, error: Exception) -> list[Pack]:
 
 
 def _run_methods(
-    runs: Sequence[PreparedRun], store: RunStore, workers: int, on_event: OnEvent, trackers: PackTrackers
+    runs: Sequence[PreparedRun],
+    store: RunStore,
+    workers: int,
+    on_event: OnEvent,
+    trackers: PackTrackers,
+    group: Group | None,
 ) -> list[RunRecord]:
     method = load_method(runs[0].run.method)
     if not isinstance(method, UntrainedMethod):
-        return _train_members(runs, store, workers, Curves(trackers, on_event))
+        return _train_members(runs, store, workers, Curves(trackers, on_event), group)
     context = make_context(runs[0]) if method.traits.has_checkpoint else None
     results = [(run, method.run(run, context, store.get_run_folder(run.run.key))) for run in runs]
     return [make_result_record(run, result, workers) for run, result in results]
 
 
 def _train_members(
-    runs: Sequence[PreparedRun], store: RunStore, workers: int, curves: Curves
+    runs: Sequence[PreparedRun], store: RunStore, workers: int, curves: Curves, group: Group | None
 ) -> list[RunRecord]:
-    context, members = make_context(runs[0]), make_members(runs)
+    context, members = replace(make_context(runs[0]), group=group), make_members(runs)
     kept: dict[str, BuiltModel] | None = {} if _can_keep_models(runs, context) else None
     layout, notes, saver = _train(runs, members, context, store, curves, kept)
     saver.save_learnt()
-    told = notes if uses_device_engine(context.device) else None
-    finisher = PackFinisher(store, context, layout, told, workers, len(runs), kept or {}, saver.save_ended)
+    context = replace(context, group=None)  # the others have done their part
+    told = notes if uses_device_engine(context.device) and group is None else None
+    finisher = PackFinisher(
+        store, context, layout, told, workers, len(runs), kept or {}, saver.save_ended, group
+    )
     return [_tell_unused(record, saver.unused) for record in finisher.finish(members, runs)]
 
 
@@ -152,6 +176,10 @@ def _train(
     The module is let go of on return: else a frozen base would be in memory twice while its members' models
     are built again.
     """
+    if context.group is not None:
+        repeat = partial(curves.repeat, metric=context.metric)
+        layout, of_group = train_in_group(runs, members, context, store, curves.on_event, repeat)
+        return layout, StepNotes(), of_group
     weights = build_weights(runs, context, kept)
     optimiser = create_optimiser(weights, [prepared.run.training for prepared in runs])
     saver = TrainingStateSaver(runs, weights, context, store)

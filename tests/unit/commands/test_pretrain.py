@@ -201,3 +201,38 @@ def test_a_family_that_sees_what_it_predicts_is_refused(texts: Path) -> None:
 def test_what_is_no_pretraining(texts: Path) -> None:
     with pytest.raises(HeadstartError, match="a dict"):
         headstart.pretrain({"data": {}})  # type: ignore[arg-type]
+
+
+def list_names(folder: Path) -> list[str]:
+    return sorted(str(path.relative_to(folder)) for path in folder.rglob("*"))
+
+
+@pytest.mark.parametrize("existing", ["", "runs", "runs/out"])
+def test_a_refusal_leaves_nothing_that_was_not_there(texts: Path, existing: str) -> None:
+    place = texts.parent / "place"
+    (place / existing).mkdir(parents=True)
+    before = list_names(place)
+    with pytest.raises(HeadstartError, match=r"tokenizer\.size"):
+        headstart.pretrain(make_settings(texts, "tokenizer.size=4000", out=str(place / "runs" / "out")))
+    assert list_names(place) == before
+
+
+def test_a_refusal_leaves_the_settings_that_were_there(texts: Path) -> None:
+    """A process that was killed before it had trained anything leaves them."""
+    with hold_pretraining_folder(settings := make_settings(texts)):
+        pass
+    out = texts.parent / "out"
+    before = (out / "pretraining.yaml").read_bytes()
+    with pytest.raises(HeadstartError, match=r"tokenizer\.size"):
+        headstart.pretrain(make_settings(texts, "tokenizer.size=4000"))
+    assert (out / "pretraining.yaml").read_bytes() == before
+    assert headstart.pretrain(settings).record.steps == 6
+
+
+def test_a_warm_up_that_outlasts_the_steps_is_refused(texts: Path) -> None:
+    with pytest.raises(StudyError, match=r"training\.warmup: 7 steps, of 6 in all"):
+        make_settings(texts, "training.warmup=7")
+    assert make_settings(texts, "training.warmup=6").training.warmup == 6
+    epochs = {"block": 16, "batch_size": 8, "epochs": 1, "precision": "fp32", "warmup": 10_000}
+    with pytest.raises(HeadstartError, match=r"10,000 steps of warm-up, of \d+ in all"):
+        headstart.pretrain(make_settings(texts, training=epochs))

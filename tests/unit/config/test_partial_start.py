@@ -75,7 +75,19 @@ def test_overrides_write_a_start() -> None:
         ({"keep": []}, "one of keep, shuffle and embeddings expected"),
         ({"embeddings": "word2vec"}, "arms.part.init.embeddings: input should be 'svd'"),
         ({"shuffle": True}, "arms.part.init.shuffle: input should be 'matrices'"),
-        (["keep"], "arms.part.init: input should be a valid string"),
+        ({"keep": 3}, "so many layers (3 layers) expected, got 3; did you mean '3 layers'?"),
+        ({"keep": ["embeddings", 2]}, "arms.part.init.keep.1: embeddings, norms, layers, or so many layers"),
+        ({"keep": {"layers": 2}}, "or so many layers (3 layers) expected, got {'layers': 2}"),
+        ({"keep": None}, "or so many layers (3 layers) expected, got None"),
+        ({"keep": "embedings"}, "got 'embedings'; did you mean 'embeddings'?"),
+        (
+            ["keep"],
+            "arms.part.init: a name or a section expected, such as {keep: [embeddings]}, got ['keep']",
+        ),
+        ("svd", "arms.part.init: no start is called 'svd'; did you mean {embeddings: svd}?"),
+        ("shuffle", "did you mean {shuffle: matrices}?"),
+        ("2 layers", "did you mean {keep: 2 layers}?"),
+        ("Adapted", "no start is called 'Adapted'; did you mean adapted?"),
     ],
 )
 def test_what_is_no_start_is_one_message(init: Any, words: str) -> None:
@@ -83,6 +95,13 @@ def test_what_is_no_start_is_one_message(init: Any, words: str) -> None:
         _load(init)
     assert words in str(caught.value)
     assert len(caught.value.problems) == 1
+
+
+def test_a_folder_may_be_called_as_a_start_is_not(tmp_path: Path) -> None:
+    (tmp_path / "svd").mkdir()
+    file = tmp_path / "study.yaml"
+    file.write_text("data: {path: a.csv}\nmodel: m\narms: {a: {init: svd}}\n", encoding="utf-8")
+    assert load_study(file).arms["a"].init == str(tmp_path / "svd")
 
 
 def test_a_mistake_has_its_line(tmp_path: Path) -> None:

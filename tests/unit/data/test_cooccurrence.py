@@ -67,3 +67,11 @@ def test_an_id_with_no_neighbour_has_no_vector() -> None:
     assert 5 not in ids
     assert vectors.shape == (len(ids), len(ids))
     assert np.isfinite(vectors).all()
+
+
+@pytest.mark.parametrize(
+    "texts", [[[1, 7, 2], [1, 8, 2]], [[1, 7, 7, 2]], [[1, 2]]], ids=["single words", "one word", "no words"]
+)
+def test_texts_in_which_nothing_is_near_give_no_vectors(texts: list[list[int]]) -> None:
+    ids, vectors = compute_vectors(_make(*texts), {1, 2}, 4)
+    assert (ids.shape, vectors.shape) == ((0,), (0, 0))

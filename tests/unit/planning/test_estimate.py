@@ -189,3 +189,14 @@ def test_compiling_on_a_cpu_is_said_to_have_no_effect(
     warnings = planned(study_file, device=device, execution={"compile": setting}).warnings
     assert [warning.kind for warning in warnings] == ["compile"] * told
     assert not told or "execution.compile: on has no effect on a CPU" in warnings[0].message
+
+
+def test_a_warm_up_that_outlasts_a_runs_steps_is_said(study_file: StudyFile) -> None:
+    def tell(**training: Any) -> list[str]:
+        found = planned(study_file, training={"epochs": 1, "batch_size": 8} | training).warnings
+        return [warning.message for warning in found if warning.kind == "warmup"]
+
+    assert tell() == []
+    (text,) = tell(warmup=5_000)
+    assert "training.warmup 5,000 is more than all steps of runs of pretrained (" in text
+    assert "random (" in text

@@ -8,7 +8,7 @@ from io import StringIO
 from rich.console import Console
 
 from fake_gpus import make_gpus
-from headstart.planning.cost import DiskCost, GroupCost, MeasuredSteps, StudyCost
+from headstart.planning.cost import AdaptingCost, DiskCost, GroupCost, MeasuredSteps, StudyCost
 from headstart.planning.placement import Placement
 from headstart.records import Parameters, Range
 from headstart.report.cost import describe_cost, render_cost_table
@@ -102,3 +102,14 @@ def test_of_several_gpus_the_fullest_counts() -> None:
     gpus = (*make_gpus(3), *make_gpus(free=20))
     unknown = replace(ON_GPU, groups=COST.groups, gpus=gpus)
     assert list(describe_cost(unknown))[1] == "GPU memory: 20.0 GiB free on 4 x Fake 80"
+
+
+def test_the_time_of_all_includes_what_is_adapted() -> None:
+    adapting = AdaptingCost(2, 100, 1_000, GIB, can_time=True)
+    cost = replace(
+        COST, placement=Placement(2, 1, "two cores"), seconds=Range(low=60, high=120), adapting=adapting
+    )
+    assert "time: 60 s to 2 min, without adapting" in list(describe_cost(cost))
+    timed = list(describe_cost(replace(cost, adapting=replace(adapting, seconds=Range(low=60, high=240)))))
+    assert "  60 s to 4 min, before the runs" in timed
+    assert "time: 2 min to 6 min, adapting included" in timed

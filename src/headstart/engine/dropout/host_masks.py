@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -23,12 +23,17 @@ _LEVELS = 1 << 16
 @dataclass(frozen=True)
 class DropoutKey:
     """What one member's masks are a function of: its seed, the forward passes with gradient that it has made
-    before, and the shape [rows, tokens] of its own part of the batch, before the pack pads it."""
+    before, and the shape [rows, tokens] of its own part of the batch, before the pack pads it.
+
+    `share` are the rows that this process computes, the first and one past the last, where a group of
+    processes shares them; all by default.
+    """
 
     seed: int
     step: int
     rows: int
     tokens: int
+    share: tuple[int, int] | None = None
 
 
 class HostMasks:
@@ -61,12 +66,21 @@ class HostMasks:
         shape = (like.shape[0] // len(self._keys), *like.shape[1:])
         masks = []
         for stream, key in zip(self._streams, self._keys, strict=True):
-            own_shape = self._get_member_shape(like.shape, key)
+            if key.share is not None and not self._has_rows(like.shape):
+                own_shape, key = tuple(like.shape), replace(key, share=None)
+            else:
+                own_shape = self._get_member_shape(like.shape, key)
             kept = draw_16_bit(stream, (site, key.step, 0), math.prod(own_shape)) >= threshold
-            masks.append(_pad_mask(kept.reshape(own_shape), shape))
+            masks.append(_pad_mask(_take_share(kept.reshape(own_shape), key), shape))
         mask = masks[0] if len(masks) == 1 else np.concatenate(masks)
         bits = np.negative(mask.view(np.int8), dtype=f"i{like.element_size()}")
         return torch.from_numpy(bits).view(like.shape).to(like.device)
+
+    def _has_rows(self, shape: torch.Size) -> bool:
+        """Whether the first dimension holds the batch's rows; a table of distances, say, is no row's."""
+        if shape[0] % self._rows:
+            return False
+        return len(shape) > 2 or shape[0] in (self._rows, self._rows * self._tokens)
 
     def _get_member_shape(self, shape: torch.Size, key: DropoutKey) -> tuple[int, ...]:
         """The shape that a tensor of `shape` has when the member is alone."""
@@ -92,6 +106,14 @@ def _find_token_dimensions(shape: torch.Size, per_row: int, tokens: int) -> tupl
     if is_attention and shape[-1] == shape[-2] == tokens:
         return (len(shape) - 2, len(shape) - 1)
     return (1,) if len(shape) > 2 and shape[1] == tokens else ()
+
+
+def _take_share(mask: np.ndarray, key: DropoutKey) -> np.ndarray:
+    """The rows of a member's mask that this process computes: all are drawn, so that each meets its own."""
+    if key.share is None:
+        return mask
+    per_row = len(mask) // key.rows
+    return mask[key.share[0] * per_row : key.share[1] * per_row]
 
 
 def _pad_mask(mask: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:

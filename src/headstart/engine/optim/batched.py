@@ -69,9 +69,13 @@ class BatchedAdamW:
 
     def step(self, rates: Sequence[float], clips: Sequence[float]) -> torch.Tensor:
         """Update every member from its gradient; gives the norms before clipping, [R], on the device."""
+        self.send(rates, clips)
+        return self.update()
+
+    def send(self, rates: Sequence[float], clips: Sequence[float]) -> None:
+        """Have `rates` and `clips` hold these when `update` comes to read them."""
         send_numbers(np.array(rates, np.float64), self.rates)
         send_numbers(np.array(clips, np.float64), self.clips)
-        return self.update()
 
     def update(self) -> torch.Tensor:
         """The step with what `rates` and `clips` hold: from buffers that stay to buffers that stay.

@@ -59,9 +59,20 @@ class PerMemberAdamW:
 
 
 def _create_adamw(leaves: Sequence[torch.Tensor], training: Training) -> torch.optim.AdamW:
-    """The first leaf decays, the second does not. The rate is 0 until a step sets it."""
+    """The first leaf decays, the second does not."""
+    decaying, exempt = leaves
+    return create_adamw([decaying], [exempt], training)
+
+
+def create_adamw(
+    decaying: Sequence[torch.Tensor], exempt: Sequence[torch.Tensor], training: Training
+) -> torch.optim.AdamW:
+    """Of leaves that decay and of others. The rate is 0 until a step sets it."""
     decays = (training.weight_decay, 0.0)
-    groups = [{"params": [leaf], "weight_decay": d} for leaf, d in zip(leaves, decays, strict=True)]
+    groups = [
+        {"params": list(leaves), "weight_decay": d}
+        for leaves, d in zip((decaying, exempt), decays, strict=True)
+    ]
     return torch.optim.AdamW(groups, lr=0.0, betas=training.betas, eps=training.epsilon, fused=True)
 
 
@@ -74,14 +85,20 @@ def _list_gradients(adamw: torch.optim.AdamW) -> list[torch.Tensor]:
 
 
 def _update(adamw: torch.optim.AdamW, rate: float, clip: float) -> torch.Tensor:
-    """Clip one member's gradient to norm `clip`, step at `rate`; gives the norm before, [].
+    """Clip one member's gradient to norm `clip`, step at `rate`; gives the norm before, []."""
+    norm = get_total_norm(_list_gradients(adamw))
+    step_clipped(adamw, norm, rate, clip)
+    return norm
+
+
+def step_clipped(adamw: torch.optim.AdamW, norm: torch.Tensor, rate: float, clip: float) -> None:
+    """The step at `rate`, gradients of norm `norm` [] clipped to norm `clip`; none where it is not finite.
 
     The two attributes are what torch's `GradScaler` sets: the fused kernel reads them where the weights are,
     divides gradients by the one without a pass of its own and does nothing where the other is 1. So the host
     need not know the norm.
     """
     gradients = _list_gradients(adamw)
-    norm = get_total_norm(gradients)
     adamw.found_inf = (~norm.isfinite()).float()  # type: ignore[attr-defined]
     adamw.grad_scale = None  # type: ignore[attr-defined]
     if clip:
@@ -95,4 +112,3 @@ def _update(adamw: torch.optim.AdamW, rate: float, clip: float) -> torch.Tensor:
     for group in adamw.param_groups:
         group["lr"] = rate
     adamw.step()
-    return norm

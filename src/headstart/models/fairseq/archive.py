@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import sys
 import zipfile
 from collections.abc import Iterator
@@ -26,6 +27,8 @@ _MAGIC: Final = 0x1950A86A20F9469CFC6C
 _VERSION: Final = 1001
 _COUNT_BYTES: Final = 8
 _PICKLE: Final = "data.pkl"
+_DAMAGE: Final = (ValueError, zipfile.BadZipFile, RuntimeError, NotImplementedError, EOFError)
+_NO_PLACE: Final = (None, errno.EINVAL, errno.EOVERFLOW)
 _EXPECTED: Final = "a checkpoint as fairseq saves it, such as checkpoint_best.pt"
 
 
@@ -102,7 +105,10 @@ def _errors(path: Path) -> Iterator[None]:
             expected="tensors, and settings of argparse, OmegaConf or fairseq",
             fix="do not load this file with other programs either, unless you know who made it",
         ) from error
-    except (ValueError, zipfile.BadZipFile, RuntimeError, NotImplementedError, EOFError) as error:
+    except (*_DAMAGE, OSError) as error:
+        # What the system says of a place that no file has; other faults are its own, and say nothing of it.
+        if isinstance(error, OSError) and error.errno not in _NO_PLACE:
+            raise
         raise ModelError(
             f"not a checkpoint that can be read: {ascii(str(error))[1:-1][:200]}",
             where=str(path),

@@ -13,8 +13,10 @@ from headstart.models.fairseq.pickle_values import TensorRef
 from headstart.models.fairseq.settings import FairseqSettings
 from headstart.wording import format_names
 
-#: How the head of the masked language model is asked for.
+#: How the head of the masked language model is asked for, whatever heads for classification are called.
 LM_HEAD: Final = "lm_head"
+#: What may stand before the name of a head for classification, as it does in the checkpoint's keys.
+_CLASSIFIERS: Final = "classification_heads."
 _WEIGHTS: Final = frozenset({"dense.weight", "dense.bias", "out_proj.weight", "out_proj.bias"})
 _LM_WEIGHTS: Final = frozenset({"bias", "dense.weight", "dense.bias", "layer_norm.weight", "layer_norm.bias"})
 #: The activation that transformers' heads have: of a classifier, and of a masked language model.
@@ -50,7 +52,11 @@ def choose_head(keys: FairseqKeys, settings: FairseqSettings, wanted: str | None
     Raises:
         ModelError: there is none of that name, there are several, or transformers cannot hold it.
     """
-    if wanted is not None and wanted not in keys.heads and wanted != LM_HEAD:
+    named = (
+        wanted if wanted in keys.heads and wanted != LM_HEAD else (wanted or "").removeprefix(_CLASSIFIERS)
+    )
+    is_classifier = wanted != LM_HEAD and named in keys.heads
+    if wanted is not None and not is_classifier and wanted != LM_HEAD:
         raise ModelError(f"no head {ascii(wanted)[:60]}", where=where, expected=f"one of {_name_heads(keys)}")
     if wanted is None and len(keys.heads) > 1:
         raise ModelError(
@@ -59,14 +65,15 @@ def choose_head(keys: FairseqKeys, settings: FairseqSettings, wanted: str | None
             expected="the one to take",
             fix=f"--head, with one of {_name_heads(keys)}",
         )
-    name = wanted if wanted in keys.heads else None if wanted else next(iter(keys.heads), None)
+    name = named if is_classifier else None if wanted else next(iter(keys.heads), None)
     if name is not None:
         return _check_classifier(name, keys, settings, where)
     return _take_lm_head(keys, settings, wanted is not None, where)
 
 
 def _name_heads(keys: FairseqKeys) -> str:
-    names = [ascii(name)[1:-1] for name in keys.heads] + ([LM_HEAD] if keys.lm_head else [])
+    heads = [f"{_CLASSIFIERS if name == LM_HEAD else ''}{name}" for name in keys.heads]
+    names = [ascii(name)[1:-1] for name in heads] + ([LM_HEAD] if keys.lm_head else [])
     return format_names(names, 10) if names else "none: it has no heads"
 
 

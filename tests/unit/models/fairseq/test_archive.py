@@ -167,3 +167,39 @@ def test_a_name_in_the_archive_that_is_no_text_is_damage(tmp_path: Path) -> None
     file.write_bytes(bytes(broken))
     with pytest.raises(ModelError, match="damaged"):
         read_all(file)
+
+
+@pytest.mark.parametrize("offset", [1, 1 << 20, 0xFFFFFFFE, (1 << 63) - 1, (1 << 64) - 2])
+@pytest.mark.parametrize("field", ["offset", "size"])
+@pytest.mark.parametrize("is_wide", [False, True])
+def test_a_directory_that_lies_outside_the_file_is_damage(
+    tmp_path: Path, offset: int, field: str, is_wide: bool
+) -> None:
+    """Where the list of entries begins, and its bytes, as the end of the file has it; in torch's own
+    files in 64 bits too."""
+    file = tmp_path / "model.pt"
+    torch.save({"model": {"a": torch.ones(3)}}, file)
+    if not is_wide:
+        rewrite(file, lambda name, entry: entry)
+    content = bytearray(file.read_bytes())
+    if is_wide:
+        place, width = content.index(b"PK\x06\x06") + (48 if field == "offset" else 40), 8
+    else:
+        place, width = len(content) - (6 if field == "offset" else 10), 4
+        offset = min(offset, 0xFFFFFFFE)
+    content[place : place + width] = offset.to_bytes(width, "little")
+    file.write_bytes(content)
+    with pytest.raises(ModelError, match=r"not a checkpoint|is cut or damaged") as raised:
+        read_all(file)
+    assert str(tmp_path) in str(raised.value)
+
+
+def test_entries_whose_places_lie_outside_the_file_are_damage(tmp_path: Path) -> None:
+    torch.save({"model": {"a": torch.ones(3)}}, tmp_path / "model.pt")
+    content = (tmp_path / "model.pt").read_bytes()
+    place = content.index(b"PK\x01\x02")
+    for offset in (1, len(content), 0xFFFFFFFE):
+        changed = content[: place + 42] + offset.to_bytes(4, "little") + content[place + 46 :]
+        (tmp_path / "model.pt").write_bytes(changed)
+        with pytest.raises(ModelError, match="not a checkpoint that can be read"):
+            read_all(tmp_path / "model.pt")

@@ -52,6 +52,19 @@ def test_the_masked_language_models_head_can_be_asked_for(tmp_path: Path) -> Non
     assert AutoModelForMaskedLM.from_pretrained(tmp_path / "out") is not None
 
 
+def test_a_head_for_classification_may_be_called_lm_head(tmp_path: Path) -> None:
+    """`lm_head` is the masked language model's all the same; the other has the name of fairseq's key."""
+    heads = {"lm_head": 3, "sst": 2}
+    assert import_head(tmp_path, {"lm_head": 3}, head="lm_head").labels == ()
+    assert AutoModelForMaskedLM.from_pretrained(tmp_path / "out") is not None
+    imported = import_head(tmp_path / "a", heads, head="classification_heads.lm_head")
+    assert imported.head == "lm_head"
+    assert AutoModelForSequenceClassification.from_pretrained(tmp_path / "a" / "out").num_labels == 3
+    assert import_head(tmp_path / "b", heads, head="classification_heads.sst").head == "sst"
+    with pytest.raises(ModelError, match=r"one of classification_heads\.lm_head, sst, lm_head"):
+        import_head(tmp_path / "c", heads)
+
+
 def test_a_head_that_is_not_there(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match=r"no head 'cola'\n  expected: one of sst, lm_head"):
         import_head(tmp_path, {"sst": 2}, head="cola")

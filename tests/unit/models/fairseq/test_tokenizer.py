@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,8 @@ from transformers.convert_slow_tokenizer import CamembertConverter, XLMRobertaCo
 
 from fairseq_files import SENTENCES, UNSEEN, load_sentencepiece, train_sentencepiece, write_dictionary_of
 from headstart.data.fairseq.dictionary import Dictionary, read_dictionary
+from headstart.data.text_corpus import TextList
+from headstart.data.token_blocks import build_token_blocks
 from headstart.errors import HeadstartError, MissingExtraError, ModelError
 from headstart.models.fairseq.tokenizer import build_tokenizer
 
@@ -275,3 +278,37 @@ def test_pieces_that_need_sentencepiece_say_so_where_it_is_not_installed(
         build_tokenizer(tmp_path, dictionary)
     assert "sentencepiece.bpe.model" in str(caught.value)
     assert build_tokenizer(tmp_path, _make_whole(tmp_path)).is_fast
+
+
+def _check_blocks(tokenizer: Any, words: list[list[str]], folder: Path) -> None:
+    """The blocks of documents have the tokenizer's own ids, and words begin where the pieces say."""
+    assert not tokenizer.is_fast
+    documents = [" ".join(words) for words in words]
+    blocks = build_token_blocks(TextList(documents), tokenizer, block=4, folder=folder, workers=2)
+    rows = [tokenizer(document, split_special_tokens=True).input_ids for document in documents]
+    ids, starts = list(chain(*rows)), list[bool]()
+    for document in words:
+        # The first piece of a word begins it; an absent one may.
+        pieces = [list(enumerate(_encode(tokenizer, word))) for word in document]
+        starts += [True, *(i == 0 or p == tokenizer.unk_token_id for i, p in chain(*pieces)), True]
+    kept = len(blocks) * 4
+    assert len(ids) - kept < 4
+    assert blocks.tokens.ravel().tolist() == ids[:kept]
+    assert blocks.word_starts.ravel().tolist() == starts[:kept]
+    assert 0 < blocks.n_bytes <= sum(len(document.encode()) for document in documents)
+
+
+@pytest.mark.parametrize("kind", ["unigram", "bpe"])
+def test_pieces_of_python_become_blocks_for_pretraining(tmp_path: Path, kind: str) -> None:
+    dictionary = _make_sentencepiece(tmp_path, kind, SENTENCES[:3])
+    tokenizer = _reload(build_tokenizer(tmp_path, dictionary), tmp_path)
+    words = [sentence.split(" ") for sentence in SENTENCES]
+    _check_blocks(tokenizer, words, tmp_path / "cache")
+
+
+def test_pieces_of_fastbpe_become_blocks_for_pretraining(tmp_path: Path) -> None:
+    (tmp_path / "bpe.codes").write_text("".join(f"{a} {b} 9\n" for a, b in MERGES))
+    peer, texts = _make_bpe(MERGES), ("le chats dort", "chats le d", "dor chats cha </s> le")
+    write_dictionary_of([_divide(peer, text) for text in texts[:2]], tmp_path / "dict.txt")
+    tokenizer = _reload(build_tokenizer(tmp_path, read_dictionary(tmp_path / "dict.txt")), tmp_path)
+    _check_blocks(tokenizer, [text.split(" ") for text in texts[:2]], tmp_path / "cache")
