@@ -19,7 +19,7 @@ EXAMPLES: Final[Mapping[str, tuple[str, ...]]] = {
     ),
     "plan": (
         "headstart plan study.yaml",
-        "headstart plan study.yaml --probe",
+        "headstart plan study.yaml --probe --machines 8",
         "headstart plan study.yaml seeds=5 training.epochs=3 --json",
     ),
     "run": (

@@ -66,6 +66,28 @@ def plan(
     probe: Annotated[
         bool, typer.Option("--probe", help="Run a few real steps to measure memory and estimate time.")
     ] = False,
+    machines: Annotated[
+        int | None,
+        typer.Option(
+            metavar="N",
+            min=1,
+            help="Also estimate the time on N machines like this one.",
+            show_default=False,
+        ),
+    ] = None,
+    gpus: Annotated[
+        int | None,
+        typer.Option(metavar="N", min=0, help="GPUs of each machine; 0: none.", show_default=False),
+    ] = None,
+    workers: Annotated[
+        int | None,
+        typer.Option(
+            metavar="N",
+            min=1,
+            help="Worker processes on each machine; default: one per GPU, or as on this one.",
+            show_default=False,
+        ),
+    ] = None,
     as_json: AsJson = False,
     quiet: Quiet = False,
 ) -> None:
@@ -79,7 +101,7 @@ def plan(
         from headstart.commands.plan import plan as plan_study
         from headstart.report.plan import render_plan
 
-        planned = plan_study(loaded, print_news, probe=probe)
+        planned = plan_study(loaded, print_news, probe=probe, machines=machines, gpus=gpus, workers=workers)
     if as_json:
         print_json(planned.to_dict())
     else:

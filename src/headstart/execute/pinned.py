@@ -43,9 +43,18 @@ def find_again(earlier: PlacementRecord | None, opened: OpenStudy) -> Placement 
     """
     if earlier is None or (opened.rule is None and not set(_list_runs(opened)) <= set(earlier.runs)):
         return None
-    ranks = count_ranks(opened.study)
+    return restore_placement(earlier, opened.study)
+
+
+def restore_placement(earlier: PlacementRecord, study: Study) -> Placement:
+    """The placement that a folder has on record, for the study as it is now."""
     return Placement(
-        earlier.workers, earlier.threads, earlier.reason, earlier.pack, kept=earlier.packs, ranks=ranks
+        earlier.workers,
+        earlier.threads,
+        earlier.reason,
+        earlier.pack,
+        kept=earlier.packs,
+        ranks=count_ranks(study),
     )
 
 

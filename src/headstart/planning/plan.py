@@ -10,6 +10,7 @@ from headstart.config.runs import Run
 from headstart.config.study import Arm, Study
 from headstart.data.statistics import DataStatistics
 from headstart.planning.cost import StudyCost
+from headstart.planning.many_machines import ManyMachines
 from headstart.records import SCHEMA_VERSION, StudyWarning
 from headstart.shown import Shown
 
@@ -19,7 +20,8 @@ class Plan(Shown, view="headstart.report.views.study:PLAN"):
     """What `run` would do, by the keys of the runs that are `done`; `cost` is of those that are missing.
 
     `to_come` are the runs whose grid point tuning has yet to choose, each at another one in its place.
-    `prompt_formats` says how models that answer are asked.
+    `prompt_formats` says how models that answer are asked. `machines` is what many machines would take, where
+    that was asked for.
     """
 
     study: Study
@@ -30,6 +32,7 @@ class Plan(Shown, view="headstart.report.views.study:PLAN"):
     warnings: tuple[StudyWarning, ...] = ()
     to_come: tuple[Run, ...] = ()
     prompt_formats: tuple[str, ...] = ()
+    machines: ManyMachines | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """The content of `plan.json`."""
@@ -42,7 +45,7 @@ class Plan(Shown, view="headstart.report.views.study:PLAN"):
             "runs": [self._dump_run(run) for run in self.runs],
             "to_come": [{"arm": run.arm, "size": run.size, "seed": run.seed} for run in self.to_come],
             **self.cost.to_dict(),
-        }
+        } | ({"machines": self.machines.to_dict()} if self.machines else {})
 
     def _dump_run(self, run: Run) -> dict[str, Any]:
         place = {"arm": run.arm, "size": run.size, "seed": run.seed, "hyperparameters": dict(run.grid_point)}

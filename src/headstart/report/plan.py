@@ -19,6 +19,7 @@ from headstart.planning.plan import Plan
 from headstart.report.conversations import describe_conversations
 from headstart.report.cost import describe_cost, render_cost_table
 from headstart.report.groups import format_groups
+from headstart.report.machines import render_machines
 from headstart.report.numbers import SHORT
 from headstart.report.tables import Column, TerminalTable
 from headstart.report.texts import describe_lengths, render_labels
@@ -51,6 +52,8 @@ def render_plan(plan: Plan) -> RenderableType:
     parts += [Text(line) for line in _describe_missing(plan)]
     parts += [Text(), render_cost_table(list(plan.study.arms), plan.cost), Text()]
     parts += [*map(Text, describe_cost(plan.cost))]
+    if plan.machines:
+        parts += render_machines(plan.machines)
     return Group(*parts)
 
 
