@@ -18,7 +18,7 @@ test: check                  ## Install, then lint, type-check and test everythi
 	$(BIN)/python -m pytest -n 2
 	HEADSTART_REHEARSE=1 $(BIN)/python -m pytest -n 2 tests/gpu
 
-cluster-test: $(VENV)/.dev   ## Many machines: clusters on this one, in network namespaces (root; minutes)
+cluster-test: $(VENV)/.dev   ## Machines made of namespaces: workers and nodes that are cut off (needs root and ip)
 	$(BIN)/python -m pytest tests/cluster
 
 check: $(VENV)/.dev          ## Ruff, mypy and the import contracts

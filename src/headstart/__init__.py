@@ -56,6 +56,7 @@ if TYPE_CHECKING:
     from headstart.commands.schema import schema as schema
     from headstart.commands.until import run_until as run_until
     from headstart.commands.watch import watch as watch
+    from headstart.commands.work import work as work
     from headstart.config.arm_section import Lora as Lora
     from headstart.config.load import load_study as load_study
     from headstart.config.load_pretraining import load_pretraining as load_pretraining
@@ -78,6 +79,7 @@ if TYPE_CHECKING:
     from headstart.report.page.written import WrittenReport as WrittenReport
     from headstart.report.progress import StudyProgress as StudyProgress
     from headstart.report.study_file import StudyDraft as StudyDraft
+    from headstart.store.work_done import Work as Work
 
     __version__: str
 
@@ -109,6 +111,7 @@ _HOME = {
     "StudyDraft": "headstart.report.study_file",
     "StudyProgress": "headstart.report.progress",
     "TextPredictions": "headstart.commands.predict_texts",
+    "Work": "headstart.store.work_done",
     "WrittenReport": "headstart.report.page.written",
     "compare": "headstart.commands.compare",
     "compare_items": "headstart.commands.compare_items",
@@ -142,6 +145,7 @@ _HOME = {
     "stack": "headstart.engine.stack",
     "unstack": "headstart.engine.stack",
     "watch": "headstart.commands.watch",
+    "work": "headstart.commands.work",
     "write_report": "headstart.commands.report",
 }
 __all__ = [
@@ -172,6 +176,7 @@ __all__ = [
     "StudyDraft",
     "StudyProgress",
     "TextPredictions",
+    "Work",
     "WrittenReport",
     "compare",
     "compare_items",
@@ -205,6 +210,7 @@ __all__ = [
     "stack",
     "unstack",
     "watch",
+    "work",
     "write_report",
 ]
 

@@ -42,10 +42,7 @@ def write_file_atomically(path: Path) -> Iterator[Path]:
         MachineError: it cannot be written, whichever step of it the system refused.
     """
     with writing(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=_make_prefix(path))
-        os.close(descriptor)
-        temporary = Path(name)
+        temporary = _make_temporary_file(path)
         try:
             yield temporary
             temporary.chmod(FILE_MODE)
@@ -54,6 +51,21 @@ def write_file_atomically(path: Path) -> Iterator[Path]:
             _sync_folder_entry(path.parent)
         finally:
             temporary.unlink(missing_ok=True)
+
+
+def _make_temporary_file(path: Path) -> Path:
+    """An empty neighbour of `path`; another process may remove the folder, while it is empty, before that."""
+    for is_last in (False, False, True):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=_make_prefix(path))
+        except FileNotFoundError:
+            if is_last:
+                raise
+        else:
+            os.close(descriptor)
+            return Path(name)
+    raise AssertionError
 
 
 def read_file(path: Path) -> bytes:

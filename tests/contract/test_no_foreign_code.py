@@ -69,7 +69,7 @@ def test_modules_in_the_current_folder_are_not_imported(tmp_path: Path) -> None:
         (tmp_path / f"{name}.py").write_text("open('ran', 'w').close()\nraise ImportError('evil')\n", "utf-8")
     program = (
         "import sys; sys.path.remove('')\n"
-        "from headstart.execute.local import preload_workers, _choose_context\n"
+        "from headstart.execute.pool import preload_workers, _choose_context\n"
         "preload_workers()\n"
         "context = _choose_context()\n"
         "process = context.Process(target=print, args=('worked',)); process.start(); process.join()\n"

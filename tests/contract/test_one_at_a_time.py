@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import re
 import signal
@@ -16,6 +15,7 @@ import psutil
 import pytest
 
 import headstart
+from hashed import hash_results
 from headstart.cli import main
 from headstart.store.runs import RunStore
 from headstart.store.study_lock import hold_study_folder
@@ -32,16 +32,6 @@ def snapshot(out: Path) -> dict[str, bytes]:
     """All files with their content; of a lease that is held, which is renewed meanwhile, the name alone."""
     files = [path for path in out.rglob("*") if path.is_file()]
     return {str(path): b"" if path.suffix == ".held" else path.read_bytes() for path in files}
-
-
-def hash_results(out: Path) -> dict[str, str]:
-    """Of predictions and models, but for cards, which name the folder."""
-    files = [file for kind in ("runs/**/*.parquet", "models/**/*") for file in out.glob(kind)]
-    return {
-        str(file.relative_to(out)): hashlib.sha256(file.read_bytes()).hexdigest()
-        for file in files
-        if file.is_file() and file.name != "README.md"
-    }
 
 
 def start(*words: object) -> subprocess.Popen[str]:

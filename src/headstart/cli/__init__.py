@@ -17,6 +17,7 @@ from headstart.cli import (
     results,
     sharing,
     studies,
+    working,
 )
 from headstart.cli.bugs import escape_tracebacks
 from headstart.cli.help import Command, Group
@@ -64,6 +65,7 @@ for _command in (
     studies.init,
     studies.plan,
     studies.run,
+    working.work,
     pretraining.pretrain,
     models.predict,
     models.generate,

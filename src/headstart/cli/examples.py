@@ -26,6 +26,12 @@ EXAMPLES: Final[Mapping[str, tuple[str, ...]]] = {
         "headstart run study.yaml",
         "headstart run study.yaml seeds=5 out=runs/five-seeds",
         "headstart run study.yaml --until-decided 2 --most-seeds 30",
+        "headstart run study.yaml --no-local-workers",
+    ),
+    "work": (
+        "headstart work runs/study",
+        "headstart work runs/study --workers 4 --wait 600",
+        "headstart work runs/study --most-packs 1 --json",
     ),
     "pretrain": (
         "headstart pretrain pretrain.yaml",

@@ -143,6 +143,12 @@ def run(
         ),
     ] = None,
     wait: Wait = False,
+    no_local_workers: Annotated[
+        bool,
+        typer.Option(
+            "--no-local-workers", help="Train nothing here: let headstart work on other machines do it."
+        ),
+    ] = False,
     as_json: AsJson = False,
     quiet: Quiet = False,
 ) -> None:
@@ -155,7 +161,7 @@ def run(
     with show_stages(after=0.0):
         loaded = _load_study(study, overrides)
     _check_until(until_decided, {"--most-seeds": most_seeds, "--sequence": sequence})
-    how = _How(wait=wait, backend=backend, address=address)
+    how = _How(wait=wait, backend=backend, address=address, local_workers=not no_local_workers)
     if until_decided is None:
         _run_and_print(loaded, how, as_json=as_json)
     else:
@@ -210,6 +216,7 @@ class _How(TypedDict, total=False):
     wait: bool
     backend: Literal["local", "ray"]
     address: str | None
+    local_workers: bool
 
 
 def _run_and_print(

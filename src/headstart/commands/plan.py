@@ -12,9 +12,10 @@ from headstart.config.load import require_study
 from headstart.config.study import Study
 from headstart.errors import HeadstartError
 from headstart.events import Log, ignore_log
-from headstart.execute.local import open_local_backend, preload_workers
+from headstart.execute.local import open_local_backend
 from headstart.execute.open_study import OpenStudy, open_study
 from headstart.execute.pinned import restore_placement
+from headstart.execute.pool import preload_workers
 from headstart.experiment import estimate_missing, plan_missing
 from headstart.planning.adapting import time_adapting
 from headstart.planning.machine_plan import Machines, plan_machines

@@ -16,7 +16,7 @@ from headstart.config.runs import Pack
 from headstart.config.study import Study
 from headstart.errors import HeadstartError, OutputError
 from headstart.events import Log, OnEvent, ignore_events, ignore_log
-from headstart.execute.local import preload_workers, refuse_in_worker
+from headstart.execute.pool import preload_workers, refuse_in_worker
 from headstart.execute.replay_pack import PackToReplay, replay_pack, trained_here
 from headstart.files import write_folder_atomically
 from headstart.os_faults import writing

@@ -6,14 +6,20 @@ from collections.abc import Callable
 from pathlib import Path
 
 from headstart.analysis.results import Results
-from headstart.commands.backends import BackendName, open_backend, prepare_backend
+from headstart.commands.backends import (
+    BackendName,
+    Trainers,
+    end_other_trainers,
+    open_backend,
+    prepare_backend,
+)
 from headstart.commands.report_at_end import write_page_at_end
 from headstart.config.load import require_study
 from headstart.config.study import Study
 from headstart.events import Log, OnEvent, ignore_events, ignore_log
 from headstart.execute.group import refuse_follower
-from headstart.execute.local import refuse_in_worker
 from headstart.execute.open_study import open_study
+from headstart.execute.pool import refuse_in_worker
 from headstart.experiment import run_missing
 from headstart.store.study_lock import hold_study_folder
 
@@ -34,6 +40,7 @@ def run(
     wait: bool = False,
     backend: BackendName = "local",
     address: str | None = None,
+    local_workers: bool = True,
 ) -> Results:
     """Train the missing runs of the study, and return its findings.
 
@@ -54,6 +61,8 @@ def run(
         wait: for another process that uses the folder, and then go on from what it has left.
         backend: what trains: "local" is worker processes of this machine, "ray" tasks of a Ray cluster.
         address: of the cluster, such as `10.0.0.1:6379`; else `RAY_ADDRESS`, or the one of this machine.
+        local_workers: train here; else the runs wait for `headstart work` on any machine that sees the
+            folder, and this process plans, waits and concludes.
 
     Raises:
         HeadstartError: whatever keeps the study from being run, such as another process that uses its
@@ -62,10 +71,12 @@ def run(
     require_study(study)
     refuse_in_worker()
     refuse_follower()
-    prepare_backend(study, backend, address)
+    trainers = Trainers(backend, address, local_workers)
+    prepare_backend(study, trainers)
     with hold_study_folder(Path(study.out), wait=wait, log=log) as fence:
+        end_other_trainers(Path(study.out), trainers, wait=wait, log=log)
         opened = open_study(study, log, fence=fence)
         on_begin(len(opened.missing) + len(opened.to_come))
-        with open_backend(opened, backend, address, log) as (opened, opened_backend):
+        with open_backend(opened, trainers, log) as (opened, opened_backend):
             results = run_missing(opened, opened_backend, on_event)
         return write_page_at_end(results, log, opened)

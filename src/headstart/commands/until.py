@@ -14,7 +14,13 @@ from typing import Final
 
 from headstart.analysis.findings import Findings
 from headstart.analysis.results import Results
-from headstart.commands.backends import BackendName, open_backend, prepare_backend
+from headstart.commands.backends import (
+    BackendName,
+    Trainers,
+    end_other_trainers,
+    open_backend,
+    prepare_backend,
+)
 from headstart.commands.report_at_end import write_page_at_end
 from headstart.commands.run import OnBegin, ignore_begin
 from headstart.config.arm_settings import get_tuning_seeds
@@ -26,8 +32,8 @@ from headstart.errors import HeadstartError
 from headstart.events import Log, OnEvent, ignore_events, ignore_log
 from headstart.execute.backend import Backend
 from headstart.execute.group import refuse_follower
-from headstart.execute.local import refuse_in_worker
 from headstart.execute.open_study import OpenStudy, open_study
+from headstart.execute.pool import refuse_in_worker
 from headstart.experiment import run_missing
 from headstart.planning.placement import Placement
 from headstart.records import Contrast, StoppingRule
@@ -54,6 +60,7 @@ def run_until(
     wait: bool = False,
     backend: BackendName = "local",
     address: str | None = None,
+    local_workers: bool = True,
 ) -> Results:
     """Run the study with ever more seeds, until every arm's contrast with the control is decided.
 
@@ -73,7 +80,7 @@ def run_until(
         most_seeds: where it ends in any case.
         sequence: what the interval is made by: `signs` by default, which assume no law, or `t`, which takes
             differences to be normal and needs fewer seeds. It stays the folder's.
-        wait, backend, address: as in `run`.
+        wait, backend, address, local_workers: as in `run`.
 
     Raises:
         HeadstartError: as `run`; there is no contrast, the width is not above zero, so few seeds give no
@@ -82,12 +89,14 @@ def run_until(
     require_study(study)
     refuse_in_worker()
     refuse_follower()
-    prepare_backend(study, backend, address)
+    trainers = Trainers(backend, address, local_workers)
+    prepare_backend(study, trainers)
     _count_contrasts(study)  # what can never be decided touches no folder
     with hold_study_folder(Path(study.out), wait=wait, log=log) as fence:
         rule, seeds = _choose_rule(study, width, most_seeds, sequence)
+        end_other_trainers(Path(study.out), trainers, wait=wait, log=log)
         opened = open_study(study.model_copy(update={"seeds": seeds}), log, rule, fence)
-        with open_backend(opened, backend, address, log) as (opened, opened_backend):
+        with open_backend(opened, trainers, log) as (opened, opened_backend):
             results = _add_seeds(opened, rule, opened_backend, on_event, on_begin)
         return write_page_at_end(results, log, opened)
 

@@ -160,6 +160,19 @@ def _list_judged_points(study: Study, cell: Cell, chosen: Mapping[Cell, GridPoin
     return (chosen[cell],) if cell in chosen else ()
 
 
+def find_run(
+    study: Study, arm: str, size: Size, seed: int, point: GridPoint = (), *, for_tuning: bool = False
+) -> Run | None:
+    """The run that is told from others by these; None where the study can have no such run."""
+    if arm not in study.arms or size not in study.sizes:
+        return None
+    settings = study.arms[arm]
+    seeds = get_tuning_seeds(study, settings) if for_tuning else study.seeds
+    if seed not in seeds or point not in list_grid_points(study, settings):
+        return None
+    return _make_run(study, arm, size, seed, point, for_tuning=for_tuning)
+
+
 def _make_run(
     study: Study, name: str, size: Size, seed: int, point: GridPoint, *, for_tuning: bool = False
 ) -> Run:

@@ -83,7 +83,7 @@ class Losses:
             halves = halve_pack(pack)
             self._log(f"a worker process {how}; retrying in two halves: {', '.join(keys)}")
             return halves
-        self._record_failure(pack, f"{how}, twice" if again else how, on_event)
+        self.give_up(pack, f"its process {how}, twice" if again else f"its process {how}", on_event)
         return []
 
     def finish_recorded(self, pack: Pack, ended: Collection[str], on_event: OnEvent) -> bool:
@@ -94,15 +94,16 @@ class Losses:
                 on_event(RunEnded(record))
         return bool(records)
 
-    def _record_failure(self, pack: Pack, how: str, on_event: OnEvent) -> None:
-        (run,) = pack.runs
-        error = TrainingError(
-            f"its process {how}",
-            where=f"run {run.key}",
-            fix="if memory ran out: lower workers or training.batch_size, then run again",
-        )
-        record = self._store.write_record(make_failed_record(self._study.select(run), error))
-        on_event(RunEnded(record))
+    def give_up(self, pack: Pack, why: str, on_event: OnEvent) -> None:
+        """Record that the pack's runs have failed, and why."""
+        for run in pack.runs:
+            error = TrainingError(
+                why,
+                where=f"run {run.key}",
+                fix="if memory ran out: lower workers or training.batch_size, then run again",
+            )
+            record = self._store.write_record(make_failed_record(self._study.select(run), error))
+            on_event(RunEnded(record))
 
 
 def describe_end(code: int | None) -> str:

@@ -6,26 +6,17 @@ A worker that dies is replaced, and so is one that says nothing and does nothing
 
 from __future__ import annotations
 
-import multiprocessing
-import time
-from collections import Counter, deque
+from collections import deque
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
-from multiprocessing.connection import wait
-from multiprocessing.context import BaseContext
-from typing import Final
 
 from headstart.config.runs import Pack
-from headstart.device import count_gpus
-from headstart.errors import HeadstartError
 from headstart.events import Log, OnEvent, RunEnded, ignore_log
 from headstart.execute.backend import Backend, Losses
-from headstart.execute.safe_start import keep_out_current_folder, keep_out_interrupts
-from headstart.execute.silence import SilenceWatch
+from headstart.execute.pool import WorkerPool
 from headstart.execute.worker import Heartbeat, JobDone, PackJob
-from headstart.execute.worker_process import WorkerProcess, read_patience
-from headstart.os_faults import beginning
+from headstart.execute.worker_process import WorkerProcess
 from headstart.planning.placement import Placement
 from headstart.planning.step_benchmark import StepBenchmark, StepTimes
 from headstart.prepared import PreparedStudy
@@ -34,47 +25,6 @@ from headstart.stages import tell_stage
 from headstart.store.runs import RunStore
 from headstart.training.train_pack import train_pack
 from headstart.wording import format_count
-
-#: What the server of workers loads, in this order.
-_MODULES: Final = tuple(f"headstart.execute.{name}" for name in ("server_loading", "worker", "server_loaded"))
-
-
-def preload_workers() -> None:
-    """Begin loading torch for the workers in the background, while the caller reads data.
-
-    Workers are forked from one server process that has loaded everything once.
-
-    Raises:
-        HeadstartError: this is a worker that imports the main script.
-    """
-    refuse_in_worker()
-    context = _choose_context()
-    if context.get_start_method() == "forkserver":
-        context.set_forkserver_preload(list(_MODULES))
-        from multiprocessing.forkserver import ensure_running
-
-        with beginning("the server of worker processes"), keep_out_current_folder(), keep_out_interrupts():
-            ensure_running()
-
-
-def refuse_in_worker() -> None:
-    """See that this is no worker: a script that trains at its top level would train again in each that
-    imports it.
-
-    Raises:
-        HeadstartError: this is a worker that imports the main script.
-    """
-    if getattr(multiprocessing.current_process(), "_inheriting", False):
-        raise HeadstartError(
-            "a study was started while a worker process was importing the main script",
-            fix='put the call under `if __name__ == "__main__":`, or set workers to 0',
-        )
-
-
-def _choose_context() -> BaseContext:
-    """Workers come from a server without threads of its own; where there is none, from new processes."""
-    known = multiprocessing.get_all_start_methods()
-    return multiprocessing.get_context("forkserver" if "forkserver" in known else "spawn")
 
 
 @contextmanager
@@ -91,16 +41,12 @@ def open_local_backend(study: PreparedStudy, store: RunStore, log: Log = ignore_
         backend.stop()
 
 
-class LocalBackend:
-    """Worker processes, begun when they are needed and kept until they are not."""
+class LocalBackend(WorkerPool):
+    """Packs that are known from the start, one to each idle worker until all have ended."""
 
     def __init__(self, study: PreparedStudy, store: RunStore, log: Log = ignore_log) -> None:
-        self._study, self._store, self._log = study, store, log
-        self._context = _choose_context()
-        self._patience = read_patience()
-        self._silence = SilenceWatch(self._patience, log)
+        super().__init__(study, store, log)
         self._losses = Losses(study, store, log)
-        self._workers: list[WorkerProcess] = []
         self._waiting: deque[Pack] = deque()
 
     def run_packs(self, packs: Sequence[Pack], placement: Placement, on_event: OnEvent) -> None:
@@ -148,48 +94,6 @@ class LocalBackend:
                     times[self._workers.index(worker)] = message
         return [times[i] for i in range(len(self._workers))]
 
-    def _listen(self, workers: Sequence[WorkerProcess], seconds: float | None = None) -> list[WorkerProcess]:
-        """Those that have said something, or died; none where for a heartbeat, or so many seconds, none has.
-        Ends silent ones."""
-        began = time.monotonic()
-        ready = set(wait([worker.pipe for worker in workers], seconds or self._patience.beat))
-        # At most this: had this process been stopped, nobody would have been silent.
-        waited = min(time.monotonic() - began, 2 * self._patience.beat)
-        for worker in workers:
-            if worker.pipe not in ready:
-                worker.wait_longer(waited)
-                self._silence.check(worker)
-        return [worker for worker in workers if worker.pipe in ready]
-
-    def stop(self) -> None:
-        """End all processes, whatever they do."""
-        self._resize(0)
-
-    def _resize(self, count: int) -> None:
-        """Have exactly `count` workers, alive."""
-        alive = [worker for worker in self._workers if worker.process.is_alive()]
-        ending = [worker for worker in self._workers if worker not in alive] + alive[count:]
-        self._workers = alive[:count]
-        for worker in ending:  # all at once: each may take its time
-            worker.ask_to_end()
-        for worker in ending:
-            worker.stop()
-        if len(self._workers) < count:
-            tell_stage(f"starting {format_count(count, 'worker process', 'worker processes')}")
-        while len(self._workers) < count:
-            self._workers.append(self._start_worker(self._choose_gpu()))
-
-    def _start_worker(self, gpu: int | None) -> WorkerProcess:
-        return WorkerProcess(self._context, self._study, self._store, gpu, self._patience)
-
-    def _choose_gpu(self) -> int | None:
-        """The GPU that the fewest workers have, the first of equals; None where the study trains on a CPU.
-
-        A worker keeps its GPU: on another it would leave a context of CUDA's behind.
-        """
-        taken = Counter(worker.gpu for worker in self._workers)
-        return min(range(count_gpus(self._study.study.device)), key=lambda gpu: taken[gpu], default=None)
-
     def _send_packs(self, placement: Placement) -> None:
         """Give each idle worker a pack."""
         for place, worker in enumerate(self._workers):
@@ -224,9 +128,7 @@ class LocalBackend:
         if worker.pack is not None:
             again = self._losses.take_back(worker.pack, code, worker.ended, on_event)
             self._waiting.extendleft(reversed(again))
-        worker.pack = None
-        self._workers[self._workers.index(worker)] = self._start_worker(worker.gpu)
-        worker.stop()
+        self._exchange(worker)
 
 
 def _describe_timing(benchmarks: Sequence[StepBenchmark]) -> str:

@@ -8,7 +8,7 @@ import time
 import traceback
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from multiprocessing.connection import Connection
 from typing import Any, Final
 
@@ -28,7 +28,7 @@ from headstart.planning.step_benchmark import StepBenchmark
 from headstart.planning.time_steps import run_step_benchmark
 from headstart.prepared import PreparedStudy
 from headstart.processors import pin_process
-from headstart.store.lease import LeaseLostError
+from headstart.store.lease import Fence, LeaseLostError
 from headstart.store.runs import RunStore
 from headstart.training.group_training import GroupBrokenError, follow_pack
 from headstart.training.train_pack import train_pack
@@ -42,13 +42,15 @@ _ECHOES: Final = ("onnection", "imed out", "imeout", "Broken pipe", "ProcessGrou
 @dataclass(frozen=True)
 class PackJob:
     """A pack to train with `threads` threads (0: as torch has it) on `processors` (none: as the process is)
-    and on the GPU of that number (None: on a CPU), while `workers` processes train in all."""
+    and on the GPU of that number (None: on a CPU), while `workers` processes train in all. `fence` says
+    whether the pack is still this machine's, where it was taken by itself."""
 
     pack: Pack
     threads: int
     workers: int
     processors: tuple[int, ...] = ()
     gpu: int | None = None
+    fence: Fence | None = None
 
 
 @dataclass(frozen=True)
@@ -152,6 +154,7 @@ def _serve(pipe: Connection, voice: _Voice, study: PreparedStudy, store: RunStor
 
 
 def _train(job: PackJob, study: PreparedStudy, store: RunStore, on_event: OnEvent) -> JobDone:
+    store = store if job.fence is None else replace(store, fence=job.fence)
     try:
         train_pack(job.pack, study, store, job.workers, on_event)
     except HeadstartError as error:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-import os
 from contextlib import suppress
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
@@ -14,7 +12,7 @@ from typing import Any, Final
 import psutil
 
 from headstart.config.runs import Pack
-from headstart.errors import HeadstartError
+from headstart.environment import read_seconds
 from headstart.execute.safe_start import keep_out_current_folder, keep_out_interrupts
 from headstart.execute.server_watch import keep_server_going
 from headstart.execute.worker import Heartbeat, serve_jobs
@@ -45,15 +43,7 @@ def read_patience() -> Patience:
     Raises:
         HeadstartError: that is no number above zero.
     """
-    word = os.environ.get(_SILENCE_VARIABLE) or "120"
-    try:
-        ended_after = float(word)
-    except ValueError:
-        ended_after = math.nan
-    if not 0 < ended_after < math.inf:
-        raise HeadstartError(
-            f"{word!r} seconds", where=_SILENCE_VARIABLE, expected="a number above 0, such as 120"
-        )
+    ended_after = read_seconds(_SILENCE_VARIABLE, 120.0)
     return Patience(min(5.0, ended_after / 8), ended_after / 4, ended_after)
 
 

@@ -5,7 +5,6 @@ A run whose record is missing is trained again; by itself it would round otherwi
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -14,6 +13,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from headstart.files import read_file, write_text
 from headstart.records import RunRecord
+from headstart.records.queue import identify_pack
 from headstart.store.digests import add_digests
 from headstart.store.layout import StudyLayout
 from headstart.store.records import write_record, write_whole_record
@@ -54,9 +54,7 @@ def _list_files(layout: StudyLayout) -> list[Path]:
 
 
 def _get_file(layout: StudyLayout, keys: Sequence[str]) -> Path:
-    return (
-        layout.ended_folder / f"{hashlib.sha256(chr(10).join(sorted(keys)).encode()).hexdigest()[:16]}.json"
-    )
+    return layout.ended_folder / f"{identify_pack(keys)}.json"
 
 
 def _settle(layout: StudyLayout, file: Path) -> tuple[RunRecord, ...]:

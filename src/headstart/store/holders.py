@@ -29,7 +29,7 @@ class Holder(Record):
 
     `host` is its machine's name, for people; `machine` tells where its id can be looked up. `started` is when
     the process began, by its machine's own count: a later process with the same id has another. `token` is
-    drawn for each lease.
+    drawn for each lease, and `lost` counts the holders before it that ended without giving it back.
     """
 
     host: str
@@ -38,6 +38,7 @@ class Holder(Record):
     started: float
     since: str
     token: str = Field(default_factory=lambda: uuid.uuid4().hex)
+    lost: int = Field(default=0, ge=0)
 
     @property
     def is_here(self) -> bool:

@@ -26,6 +26,11 @@ class StudyLayout:
         return self.own_folder / "folder.json"
 
     @property
+    def queue_folder(self) -> Path:
+        """What workers on other machines take packs from."""
+        return self.own_folder / "queue"
+
+    @property
     def tracking_id_file(self) -> Path:
         """What tells the study from others in services that show runs."""
         return self.own_folder / "tracking-id"

@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from headstart.environment import read_seconds
 from headstart.errors import OutputError
 from headstart.events import Log, ignore_log
 from headstart.os_faults import beginning, writing
@@ -27,6 +28,10 @@ from headstart.store.lease_files import COUNT_DIGITS, FREE, HELD, LeaseFile, lis
 #: Seconds between two renewals, and those without one after which a holder elsewhere counts as ended.
 BEAT_SECONDS: Final = 5.0
 STALE_SECONDS: Final = 60.0
+#: The environment's word for the latter, for slow file systems: the same on all machines. The most renewals
+#: that fall due meanwhile.
+STALE_VARIABLE: Final = "HEADSTART_STALE_SECONDS"
+_BEATS: Final = 12
 #: Seconds between two looks at a lease that somebody else holds.
 POLL_SECONDS: Final = 0.5
 
@@ -85,6 +90,11 @@ class Fences:
 
     parts: tuple[Fence, ...]
 
+    @property
+    def is_held(self) -> bool:
+        """Whether each is."""
+        return all(part.is_held for part in self.parts)
+
     def check(self) -> None:
         """As `Fence.check`, of each."""
         for part in self.parts:
@@ -112,6 +122,30 @@ def withdraw(fence: Fence) -> None:
         fence.file.unlink(missing_ok=True)
 
 
+class Pulse:
+    """Whether the holder of a lease still makes headway, so that it is renewed; and whether it was lost.
+
+    This one always does, as long as its process lives.
+    """
+
+    def __init__(self) -> None:
+        self.is_lost = False
+
+    @property
+    def lives(self) -> bool:
+        """Whether the lease is to be renewed."""
+        return True
+
+
+def read_stale_seconds() -> float:
+    """Seconds without a renewal after which a holder has ended, as the environment or the default has it.
+
+    Raises:
+        HeadstartError: the environment names no number above zero.
+    """
+    return read_seconds(STALE_VARIABLE, STALE_SECONDS)
+
+
 @contextmanager
 def hold_lease(
     folder: Path, name: str, *, thing: Path, fix: str, wait: bool = False, log: Log = ignore_log
@@ -125,21 +159,66 @@ def hold_lease(
     Raises:
         OutputError: another process holds it and `wait` is not set, or its file cannot be written.
     """
-    holder = describe_this_process()
+    stale = read_stale_seconds()
+    patience = _Patience(thing, fix, wait, log, stale)
+    with _offering(folder, name, describe_this_process()) as holder:
+        with writing(thing):
+            fence = _take(folder, name, holder, patience)
+        with _beating(fence, stale, Pulse()):
+            yield fence
+
+
+@contextmanager
+def take_lease(
+    folder: Path,
+    name: str,
+    judged: list[LeaseFile],
+    *,
+    stale: float,
+    lost: int = 0,
+    pulse: Pulse | None = None,
+) -> Iterator[Fence | None]:
+    """Hold the lease while the block runs, if nobody is faster; None where somebody is. Nobody waits.
+
+    Args:
+        judged: all its files, which are over.
+        stale: seconds without a renewal after which others take it for ended.
+        lost: how many of its holders ended without giving it back.
+        pulse: asked before each renewal.
+
+    Raises:
+        MachineError: its file cannot be written.
+    """
+    with _offering(folder, name, describe_this_process().model_copy(update={"lost": lost})) as holder:
+        with writing(folder):
+            fence = _take_next(folder, name, holder, judged)
+        if fence is None:
+            yield None
+            return
+        with _beating(fence, stale, pulse or Pulse()):
+            yield fence
+
+
+@contextmanager
+def _offering(folder: Path, name: str, holder: Holder) -> Iterator[Holder]:
+    """A block in which the holder may have the lease; what it has is given back however that ends."""
     _LIVING.add(holder.token)
     try:
-        with writing(thing):
-            fence = _take(folder, name, holder, _Patience(thing, fix, wait, log))
-        heart = _Heart(fence)
-        with beginning("the thread that renews the lock"):
-            heart.start()
-        try:
-            yield fence
-        finally:
-            heart.stop()
+        yield holder
     finally:  # wherever an interrupt came, as in taking it
         _LIVING.discard(holder.token)
         _release(folder, name, holder)
+
+
+@contextmanager
+def _beating(fence: Fence, stale: float, pulse: Pulse) -> Iterator[None]:
+    heart = _Heart(fence, min(BEAT_SECONDS, stale / _BEATS), pulse)
+    with beginning("the thread that renews the lock"):
+        heart.start()
+    try:
+        yield
+    finally:
+        heart.stop()
 
 
 def remove_traces(folder: Path, name: str, made: Sequence[Path]) -> None:
@@ -156,8 +235,9 @@ def remove_traces(folder: Path, name: str, made: Sequence[Path]) -> None:
 class _Patience:
     """What one who wants a lease has seen of its present holder, and says of it."""
 
-    def __init__(self, thing: Path, fix: str, wait: bool, log: Log) -> None:
+    def __init__(self, thing: Path, fix: str, wait: bool, log: Log, stale: float) -> None:
         self._thing, self._fix, self._wait, self._log = thing, fix, wait, log
+        self._stale = stale
         self._seen: bytes | None = None
         self._changed, self._told = 0.0, ""
 
@@ -168,7 +248,7 @@ class _Patience:
             OutputError: it cannot, and nobody waits.
         """
         holder, content = entry.read()
-        if entry.is_free or (holder is not None and _has_ended(holder)):
+        if entry.is_free or (holder is not None and has_ended(holder)):
             return True
         if content is None:  # it ended as it was read
             return False
@@ -187,7 +267,7 @@ class _Patience:
                 self._tell(
                     f"{self._thing} is locked by {_name(holder)}: checking whether that is still running"
                 )
-        return time.monotonic() - self._changed > STALE_SECONDS
+        return time.monotonic() - self._changed > self._stale
 
     def _refuse(self, holder: Holder | None) -> None:
         is_own = holder is not None and holder.is_this_process
@@ -207,7 +287,7 @@ class _Patience:
             self._told = sentence
 
 
-def _has_ended(holder: Holder) -> bool:
+def has_ended(holder: Holder) -> bool:
     """Whether nobody has the lease: the process is gone, or is this one, and has left the block."""
     return holder.is_gone or (holder.is_this_process and holder.token not in _LIVING)
 
@@ -223,11 +303,18 @@ def _take(folder: Path, name: str, holder: Holder, patience: _Patience) -> Fence
         if entries and not patience.is_over(entries[-1]):
             time.sleep(POLL_SECONDS)
             continue
-        number = entries[-1].number + 1 if entries else 1
-        fence = Fence(folder / f"{name}.{number}.{HELD}", holder)
-        with suppress(FileNotFoundError):  # the folder was removed meanwhile by one who had made it
-            if make_lease_file(fence.file, holder) and _is_alone(fence, entries):
-                return fence
+        if fence := _take_next(folder, name, holder, entries):
+            return fence
+
+
+def _take_next(folder: Path, name: str, holder: Holder, judged: list[LeaseFile]) -> Fence | None:
+    """The lease behind those `judged`, which are over; None where another was faster."""
+    number = judged[-1].number + 1 if judged else 1
+    fence = Fence(folder / f"{name}.{number}.{HELD}", holder)
+    with suppress(FileNotFoundError):  # the folder was removed meanwhile by one who had made it
+        if make_lease_file(fence.file, holder) and _is_alone(fence, judged):
+            return fence
+    return None
 
 
 def _is_alone(fence: Fence, judged: list[LeaseFile]) -> bool:
@@ -261,20 +348,23 @@ def _release(folder: Path, name: str, holder: Holder) -> None:
 class _Heart(threading.Thread):
     """Renews the count in a lease's file, while it is in force."""
 
-    def __init__(self, fence: Fence) -> None:
+    def __init__(self, fence: Fence, interval: float, pulse: Pulse) -> None:
         super().__init__(name="headstart-lease", daemon=True)
-        self._fence, self._end = fence, threading.Event()
+        self._fence, self._interval, self._pulse = fence, interval, pulse
+        self._end = threading.Event()
 
     def run(self) -> None:
         """Count, until it is stopped or another has the lease."""
         beats = 0
-        while not self._end.wait(BEAT_SECONDS):
+        while not self._end.wait(self._interval):
             # A disk that fails for a while, or no more open files: the next renewal may do.
             with suppress(OSError):
                 if not self._fence.is_held:
+                    self._pulse.is_lost = True
                     return
-                beats += 1
-                self._renew(beats)
+                if self._pulse.lives:
+                    beats += 1
+                    self._renew(beats)
 
     def _renew(self, beats: int) -> None:
         with self._fence.file.open("rb+") as stream:

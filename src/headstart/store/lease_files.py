@@ -35,7 +35,7 @@ class LeaseFile:
     def read(self) -> tuple[Holder | None, bytes | None]:
         """Who made it, and all that stands in it; None is what is not there, or makes no sense."""
         try:
-            content = _read_own_file(self.file)
+            content = read_as_it_is(self.file, _MOST_BYTES)
         except (FileNotFoundError, NotADirectoryError):
             return None, None
         try:
@@ -44,11 +44,18 @@ class LeaseFile:
             return None, content
 
 
-def _read_own_file(file: Path) -> bytes:
-    """The file's content; what lies in its place is neither waited for, where it is a pipe, nor followed."""
+def read_as_it_is(file: Path, most: int, start: int = 0) -> bytes:
+    """At most so many bytes of the file; what lies in its place is neither waited for nor followed: a pipe, a
+    link.
+
+    Raises:
+        OSError: it cannot be read.
+    """
     descriptor = os.open(file, os.O_RDONLY | _AS_IT_IS)
     with os.fdopen(descriptor, "rb") as stream:
-        return stream.read(_MOST_BYTES) or b""
+        if start:
+            stream.seek(start)
+        return stream.read(most) or b""
 
 
 def list_lease_files(folder: Path, name: str) -> list[LeaseFile]:

@@ -42,11 +42,13 @@ def sweep_study_folder(layout: StudyLayout, done: Iterable[str]) -> None:
     sweep_leftovers(layout.own_folder, [layout.mark_file.name])
     for sheets in (layout.judging_folder, layout.judgements_folder):
         sweep_leftovers(sheets, matching=_KEY_OF_SHEET)
-    _sweep_ended(layout.ended_folder)
     models = layout.models_folder
     sweep_leftovers(models, [arm.name for arm in _list_folders(layout.runs_folder)], replaced=True)
     for model in _list_folders(models):
         sweep_leftovers(model, _OF_MODEL)
+    if any(layout.queue_folder.glob("leases/*/*.held")):
+        return  # what is half-written there may be a worker's that trains
+    _sweep_ended(layout.ended_folder)
     for folder in _list_run_folders(layout.runs_folder):
         sweep_leftovers(folder, _OF_RUN)
         sweep_leftovers(folder / "model", _OF_MODEL)

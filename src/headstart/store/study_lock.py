@@ -12,7 +12,7 @@ from headstart.store.folder_mark import read_mark
 from headstart.store.holders import Holder
 from headstart.store.layout import StudyLayout
 from headstart.store.lease import Fence, hold_lease, remove_traces
-from headstart.store.lease_files import list_lease_files
+from headstart.store.lease_files import LeaseFile, list_lease_files
 from headstart.store.same_study import check_folder
 
 _LEASE: Final = "folder"
@@ -48,8 +48,13 @@ def hold_study_folder(
 
 def find_holder(out: Path) -> Holder | None:
     """The process that has the study's folder `out`; None where none has, or it is known to have ended."""
-    files = list_lease_files(StudyLayout(out).own_folder, _LEASE)
+    files = list_holders(StudyLayout(out))
     if not files or files[-1].is_free:
         return None
     holder, _ = files[-1].read()
     return None if holder is None or holder.is_gone else holder
+
+
+def list_holders(layout: StudyLayout) -> list[LeaseFile]:
+    """The files of the folder's lease, the one in force last."""
+    return list_lease_files(layout.own_folder, _LEASE)

@@ -169,11 +169,17 @@ def _has_open_precision(study: Study, arm: Arm) -> bool:
 
 
 def prepare_methods(runs: Iterable[PreparedRun], log: Log) -> None:
-    """Have what runs share computed once: vectors that they start from, and what each method needs."""
+    """Have what runs share computed once: adapted weights in the folder, and the rest in the cache."""
+    runs = list(runs)
+    prepare_adapted(runs, log)
+    prepare_cached(runs, log)
+
+
+def prepare_cached(runs: Iterable[PreparedRun], log: Log) -> None:
+    """Have in this user's cache what runs share: vectors that they start from, and what each method needs."""
     of_method: dict[str, list[PreparedRun]] = {}
     runs = list(runs)
     prepare_corpus_vectors(runs, log)
-    prepare_adapted(runs, log)
     for prepared in runs:
         of_method.setdefault(prepared.run.method, []).append(prepared)
     for name, prepared_runs in of_method.items():

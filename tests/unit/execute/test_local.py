@@ -18,8 +18,9 @@ from headstart import load_study
 from headstart.config.runs import Pack, expand_runs
 from headstart.errors import HeadstartError
 from headstart.events import Event, RunEnded, RunStarted
-from headstart.execute import local
-from headstart.execute.local import LocalBackend, preload_workers
+from headstart.execute import pool
+from headstart.execute.local import LocalBackend
+from headstart.execute.pool import preload_workers
 from headstart.execute.silence import SilenceWatch
 from headstart.execute.worker_process import Patience, WorkerProcess, read_patience
 from headstart.planning.placement import Placement
@@ -253,7 +254,7 @@ def test_a_script_without_a_guard_is_told_of_it_and_trains_once(
 def _hold(monkeypatch: pytest.MonkeyPatch, study: _Study, gpus: int, workers: int) -> LocalBackend:
     """A backend that sees so many GPUs and has so many workers, which are no processes."""
     fake_gpus(monkeypatch, make_gpus(gpus))
-    monkeypatch.setattr(local, "WorkerProcess", _Idle)
+    monkeypatch.setattr(pool, "WorkerProcess", _Idle)
     prepared = replace(study.prepared, study=study.prepared.study.model_copy(update={"device": "auto"}))
     backend = LocalBackend(prepared, study.store)
     backend._resize(workers)
@@ -309,7 +310,7 @@ def test_a_worker_that_died_leaves_its_gpu_to_the_next(
 _INTERRUPTED_AT_ITS_START = """
 import os, signal, time
 import psutil
-from headstart.execute.local import preload_workers
+from headstart.execute.pool import preload_workers
 signal.signal(signal.SIGINT, lambda *_: None)
 preload_workers()
 while not any("torch" in file.path for child in psutil.Process().children() for file in child.memory_maps()):

@@ -14,7 +14,8 @@ from headstart import load_study
 from headstart.config.runs import Pack, expand_runs
 from headstart.events import RunEnded
 from headstart.execute import server_watch
-from headstart.execute.local import LocalBackend, preload_workers
+from headstart.execute.local import LocalBackend
+from headstart.execute.pool import preload_workers
 from headstart.execute.server_watch import keep_server_going
 from headstart.planning.placement import Placement
 from headstart.store.runs import RunStore
