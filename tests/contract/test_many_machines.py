@@ -162,7 +162,7 @@ def test_workers_end_when_nothing_is_left_and_nobody_coordinates(study_file: Stu
     site.await_epochs(worker, "work.txt")
     coordinator.kill()
     assert coordinator.wait(timeout=60) == -9
-    assert "headstart run --no-local-workers concludes" in site.wait(worker, "work.txt")
+    assert "no pack is left" in site.wait(worker, "work.txt")
     said = site.wait(site.start("run-2.txt", "run", file, "--no-local-workers"), "run-2.txt")
     assert "wait for workers" not in said
     assert hash_results(site.out) == site.run_alone(file)
