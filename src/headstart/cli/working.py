@@ -35,8 +35,8 @@ def work(
 ) -> None:
     """Train packs of a study that runs elsewhere.
 
-    It is the worker of headstart run --no-local-workers: any number may be at work, on any machines that see
-    the folder.
+    It is the worker of headstart run --no-local-workers: any number may run, on any machines that see the
+    folder.
     """
     count = _parse_workers(workers)
     try:

@@ -90,5 +90,5 @@ class TakenPacks:
         if self._workers is None and not count:
             return
         if self._workers is None or bool(count) != bool(self._workers):
-            self._log(f"{format_count(count, 'worker')} at work" if count else "no worker is at work")
+            self._log(f"{format_count(count, 'worker')} training" if count else "no worker is training")
         self._workers = count

@@ -50,7 +50,7 @@ def _format_span(span: Range) -> str:
 
 def _describe(many: ManyMachines) -> Iterator[str]:
     if many.unknown:
-        yield f"time: not known: {many.unknown}"
+        yield f"time: not estimated: {many.unknown}"
     if many.packs:
         yield _describe_packs(many)
     if not many.rows:

@@ -84,11 +84,11 @@ def _describe_columns(columns: Sequence[ColumnDifference]) -> Iterator[str]:
     if probabilities:
         rows, n_rows = max(one.rows for one in probabilities), probabilities[0].n_rows
         largest = max(one.largest or 0.0 for one in probabilities)
-        yield f"probabilities of {rows:,} of {n_rows:,} examples, by {largest:.2g} at most"
+        yield f"probabilities: {rows:,} of {n_rows:,} test examples, by {largest:.2g} at most"
     others = [one for one in columns if one not in probabilities]
     for one in others[:_SHOWN]:
         by = "" if one.largest is None else f", by {one.largest:.2g} at most"
-        yield f"{one.column} of {one.rows:,} of {one.n_rows:,} examples{by}"
+        yield f"{one.column}: {one.rows:,} of {one.n_rows:,} test examples{by}"
     if len(others) > _SHOWN:
         yield f"and {format_count(len(others) - _SHOWN, 'more column')}"
 

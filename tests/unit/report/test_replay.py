@@ -66,7 +66,7 @@ def test_a_different_one_says_by_how_much_and_under_which_conditions() -> None:
     )
     assert lines[0] == "random/all/0: differs from its record"
     shown = " ".join(lines)
-    assert "probabilities of 4 of 24 examples, by 2e-07 at most; predicted of 1 of 24 examples" in shown
+    assert "probabilities: 4 of 24 test examples, by 2e-07 at most; predicted: 1 of 24 test examples" in shown
     assert "weights differ, by 3e-06 at most" in shown
     assert "1 of 12 differ: test accuracy 0.75 on record, 0.5 now" in shown
     assert "torch 2.12 2.13" in shown
