@@ -16,7 +16,7 @@ StudyFile = Callable[..., Path]
 @pytest.fixture
 def out(study_file: StudyFile, tmp_path: Path) -> Path:
     """The folder of a small study, trained in this process."""
-    arms = {"pretrained": {}, "words": None}
+    arms: dict[str, dict[str, str] | None] = {"pretrained": {}, "words": None}
     training = {"epochs": 1, "batch_size": 8, "learning_rate": 3e-3, "precision": "fp32"}
     headstart.run(headstart.load_study(study_file(arms=arms, seeds=[0], workers=0, training=training)))
     return tmp_path / "out"
