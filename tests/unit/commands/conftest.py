@@ -26,7 +26,7 @@ def bloom_config(tmp_path: Path) -> Path:
 @pytest.fixture
 def counts(monkeypatch: pytest.MonkeyPatch) -> Callable[..., dict[str, int]]:
     """Begins to count, from nothing."""
-    from headstart.execute import local, open_study
+    from headstart.execute import open_study, pool
     from headstart.records import RunRecord
     from headstart.training import prepare
 
@@ -36,7 +36,7 @@ def counts(monkeypatch: pytest.MonkeyPatch) -> Callable[..., dict[str, int]]:
         "checkpoints opened": (prepare, "open_checkpoint"),
         "records parsed": (RunRecord, "model_validate"),
         "predictions read": (parquet, "read_table"),
-        "workers started": (local, "WorkerProcess"),
+        "workers started": (pool, "WorkerProcess"),
     }
     calls = Counter[str]()
 
