@@ -26,7 +26,6 @@ EXAMPLES: Final[Mapping[str, tuple[str, ...]]] = {
         "headstart run study.yaml",
         "headstart run study.yaml seeds=5 out=runs/five-seeds",
         "headstart run study.yaml --until-decided 2 --most-seeds 30",
-        "headstart run study.yaml --no-local-workers",
     ),
     "work": (
         "headstart work runs/study",

@@ -15,7 +15,7 @@ from headstart.config.default_arms import BAG_OF_WORDS_ARM, add_words_arm, make_
 from headstart.config.differences import DiffersIn
 from headstart.config.language_section import Generation, Prompts
 from headstart.config.limits import MOST_ARMS, MOST_IN_PACK, MOST_SAMPLES, MOST_TEXTS, MOST_WORKERS
-from headstart.config.parallel import Parallel, wrap_kind
+from headstart.config.parallel import Parallel, ParallelKind, wrap_kind
 from headstart.config.section import Section
 from headstart.config.seed_lists import Seeds
 from headstart.config.sizes import Size, Sizes
@@ -170,7 +170,10 @@ class Study(Section):
         default="auto",
         description="Maximum runs that train together; auto: chosen by a short probe; 1: one at a time.",
     )
-    parallel: Annotated[Parallel | None, BeforeValidator(wrap_kind)] = Field(
+    parallel: Annotated[
+        Parallel | None,
+        BeforeValidator(wrap_kind, json_schema_input_type=Parallel | ParallelKind | None),
+    ] = Field(
         default=None,
         description="One model on several devices: ddp or fsdp, or a section with kind, processes and "
         "timeout; null: each model on one.",

@@ -28,6 +28,7 @@ SECTIONS: Final = {
     "key of `tune`": "Tune",
     "key of `select`": "Select",
     "key of `execution`": "ExecutionSettings",
+    "key of `parallel`": "Parallel",
     "key of `prompts`": "Prompts",
     "key of `generation`": "Generation",
 }

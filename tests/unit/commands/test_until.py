@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -184,6 +185,12 @@ class _Opened:
         return replace(self, study=self.study.model_copy(update={"seeds": seeds}))
 
 
+@contextmanager
+def _open_nothing(opened: _Opened, trainers: object, log: Log) -> Iterator[tuple[_Opened, None]]:
+    """No backend."""
+    yield opened, None
+
+
 class _Trainer:
     """Stands in for training: gives differences that were drawn beforehand, and counts rounds."""
 
@@ -198,7 +205,8 @@ class _Trainer:
         self.placement = Placement(at_once, 1, "a stand-in")
         self.given: list[Placement | None] = []
         self.fails_at = fails_at
-        monkeypatch.setattr(until, "preload_workers", lambda: None)
+        monkeypatch.setattr(until, "prepare_backend", lambda study, trainers: None)
+        monkeypatch.setattr(until, "open_backend", _open_nothing)
         monkeypatch.setattr(
             until, "open_study", lambda study, log, rule, fence: _Opened(study, rule, log=log)
         )
