@@ -34,7 +34,13 @@ BLOCKS: Final = list_all_blocks()
 #: is one more example that nobody knows to be right: the reason stands beside it.
 MARKED: Final = {"not run": 0, "output not compared": 1}
 #: Blocks that show what is printed, or how folders look: nothing in them can be run.
-SHOWN: Final = {"README.md": 2, "docs/results.md": 1, "docs/howto-paper.md": 1, "docs/study-file.md": 4}
+SHOWN: Final = {
+    "README.md": 2,
+    "docs/results.md": 1,
+    "docs/howto-machines.md": 6,
+    "docs/howto-paper.md": 1,
+    "docs/study-file.md": 4,
+}
 #: Commands that are quick, and run for good; of the others the words are parsed, and studies are read.
 QUICK: Final = ("compare", "init", "params", "power", "predict", "schema")
 #: The parameters of commands that name what must be there.
@@ -56,7 +62,20 @@ INPUTS: Final = {
     "watch": ("folder",),
 }
 #: What examples call beside headstart.
-OTHER_PROGRAMS: Final = ("cat", "pip", "python3", ".", "tensorboard", "make", "lm_eval", "git", "cd")
+OTHER_PROGRAMS: Final = (
+    "cat",
+    "pip",
+    "python3",
+    ".",
+    "tensorboard",
+    "make",
+    "lm_eval",
+    "git",
+    "cd",
+    "torchrun",
+    "kubectl",
+    "sbatch",
+)
 #: What a part of a study file is a part of.
 WHOLE_STUDY: Final = {"data": {"path": "reviews.csv"}, "model": "asset:minilm"}
 
