@@ -21,7 +21,7 @@ from answering_studies import write_answering_study
 from headstart.cli import main
 from headstart.config.load import dump_study, load_study
 from headstart.config.runs import expand_runs
-from headstart.errors import ModelError
+from headstart.errors import ModelError, TrainingError
 from headstart.methods import adapt
 from headstart.methods.adaptation_texts import collect_texts
 from headstart.methods.adapted import build_adapted_model, locate_adapted
@@ -147,6 +147,21 @@ def test_an_adaptation_that_diverges_names_its_own_rate(
     assert "error: adapt: seed 0: no longer finite at step 1" in said
     assert "fix: set a lower adapt.learning_rate" in said
     assert not list((tmp_path / "out").glob("adapted/*/model.safetensors"))
+
+
+def test_what_keeps_an_adaptation_from_training_keeps_its_own_words(
+    study_in: StudyFile, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A machine without a C compiler needs one, and no lower rate."""
+
+    def fail(*words: Any, **more: Any) -> Any:
+        raise TrainingError("no C compiler", fix="install gcc")
+
+    monkeypatch.setattr(adapt, "pretrain_model", fail)
+    assert main(["run", str(study_in(tmp_path, arms=ARMS, adapt=ADAPT))]) == 2
+    said = " ".join(capsys.readouterr().err.split())
+    assert "error: no C compiler fix: install gcc" in said
+    assert "learning_rate" not in said
 
 
 def test_adapters_over_adapted_weights_are_saved_whole(study_in: StudyFile, tmp_path: Path) -> None:

@@ -10,7 +10,6 @@ from typing import Any
 
 from safetensors.torch import save_file
 
-from headstart.errors import TrainingError
 from headstart.events import Log
 from headstart.files import hash_file, write_folder_atomically
 from headstart.methods.adaptation_settings import make_settings
@@ -19,6 +18,7 @@ from headstart.methods.adaptation_texts import build_blocks
 from headstart.methods.adapted import WEIGHTS, find_unadapted, identify_adapted
 from headstart.prepared import PreparedRun
 from headstart.pretraining.run import forget_state, pretrain_model
+from headstart.pretraining.trainer import DivergedError
 from headstart.records.pretraining import PretrainingRecord
 from headstart.store.adapted import RECORD
 from headstart.store.layout import StudyLayout
@@ -67,11 +67,11 @@ def _adapt(prepared: PreparedRun, folder: Path, log: Log) -> None:
 
 @contextmanager
 def _naming_key(seed: int) -> Iterator[None]:
-    """Training that goes wrong is named by the study's key: the study's own learning rate is another one."""
+    """Training that diverges is named by the study's key: the study's own learning rate is another one."""
     try:
         yield
-    except TrainingError as error:
-        raise TrainingError(
+    except DivergedError as error:
+        raise DivergedError(
             f"seed {seed}: {error.got}", where="adapt", fix="set a lower adapt.learning_rate"
         ) from error
 

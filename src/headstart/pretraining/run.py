@@ -58,7 +58,8 @@ def pretrain_model(
         capture: of steps on a device, by default CUDA's own.
 
     Raises:
-        TrainingError: the loss is no longer finite.
+        DivergedError: the loss is no longer finite.
+        TrainingError: a GPU's kernels cannot be compiled here.
         DamagedFileError: the state in the folder is damaged, or of another pretraining.
         Interrupted: a signal came; the state of the last step is saved.
     """

@@ -34,6 +34,10 @@ from headstart.records import EpochPoint
 _SAVE_INTERVAL, _MAX_TIME_SHARE = 60.0, 0.05
 
 
+class DivergedError(TrainingError):
+    """A loss or a gradient is no longer finite."""
+
+
 @dataclass
 class Trainer:
     """Makes the steps, and between them validations and states."""
@@ -112,7 +116,7 @@ class Trainer:
         self.progress.seconds += seconds
         for step, (loss, norm) in zip(steps, values, strict=True):
             if not (math.isfinite(loss) and math.isfinite(norm)):
-                raise TrainingError(
+                raise DivergedError(
                     f"no longer finite at step {step + 1}: loss {loss:g}, gradient norm {norm:g}",
                     fix="set a lower learning_rate, a longer warmup, or precision: fp32",
                 )
