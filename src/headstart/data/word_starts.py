@@ -14,12 +14,14 @@ from headstart.data.tokenizer_steps import list_steps
 
 #: How byte-level tokenizers write the white space that stands before a word: space, tab, line ends.
 _BYTE_SPACES: Final = tuple("ĠĉĊčĭČ")
+#: How XLM marks the last token of a word.
+_END: Final = "</w>"
 
 
 @dataclass(frozen=True)
 class WordMarks:
     """How tokens are marked: `table` [V], bool, says of each whether it begins a word; or where `of_next`,
-    as fastBPE's `@@` has it, whether the token behind it does."""
+    as fastBPE's `@@` and XLM's `</w>` have it, whether the token behind it does."""
 
     table: np.ndarray
     of_next: bool = False
@@ -35,10 +37,16 @@ class WordMarks:
 
 def find_word_marks(tokenizer: Any) -> WordMarks:
     """How a tokenizer marks where words begin."""
-    if not tokenizer.is_fast and getattr(tokenizer, "bpe_ranks", None) is not None:  # PhobertTokenizer
-        table = _tabulate(tokenizer, lambda token: not token.endswith("@@"))
-        return WordMarks(table, of_next=True)
+    if not tokenizer.is_fast and getattr(tokenizer, "bpe_ranks", None) is not None:
+        return WordMarks(_tabulate(tokenizer, _choose_ends(tokenizer.get_vocab())), of_next=True)
     return WordMarks(find_word_starts(tokenizer))
+
+
+def _choose_ends(vocabulary: Mapping[str, int]) -> Callable[[str], bool]:
+    """Whether a token of a BPE in Python ends a word: of XLM and FlauBERT, or of PhoBERT and BERTweet."""
+    if any(token.endswith(_END) for token in vocabulary):
+        return lambda token: token.endswith(_END)
+    return lambda token: not token.endswith("@@")
 
 
 def find_word_starts(tokenizer: Any) -> np.ndarray:
@@ -50,8 +58,7 @@ def find_word_starts(tokenizer: Any) -> np.ndarray:
     no words, every token is one.
     """
     if not tokenizer.is_fast:
-        marked = any(token.startswith("▁") for token in tokenizer.get_vocab())
-        return _tabulate(tokenizer, lambda token: token.startswith("▁") or not marked)
+        return _tabulate(tokenizer, _choose_rule_by_look(tokenizer.get_vocab()))
     return _tabulate(tokenizer, _choose_rule(json.loads(tokenizer.backend_tokenizer.to_str())))
 
 
@@ -62,6 +69,13 @@ def _tabulate(tokenizer: Any, begins: Callable[[str], bool]) -> np.ndarray:
         starts[i] = begins(token)
     starts[sorted(list_special_tokens(tokenizer).values())] = True
     return starts
+
+
+def _choose_rule_by_look(vocabulary: Mapping[str, int]) -> Callable[[str], bool]:
+    """The rule of a tokenizer in Python, whose steps nothing tells."""
+    if any(token.startswith("▁") for token in vocabulary):
+        return lambda token: token.startswith("▁")
+    return lambda token: not token.startswith("##")
 
 
 def _choose_rule(state: Mapping[str, Any]) -> Callable[[str], bool]:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
 import pytest
 from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers
-from transformers import PreTrainedTokenizerFast
+from transformers import BertJapaneseTokenizer, PreTrainedTokenizerFast
 
-from headstart.data.word_starts import find_word_starts
+from headstart.data.word_starts import find_word_marks, find_word_starts
 
 _NAMES = {"unk_token": "<unk>", "eos_token": "</s>"}
 
@@ -62,3 +65,32 @@ def test_without_marks_every_token_is_a_word(split: Any) -> None:
     if split is not None:
         backend.pre_tokenizer = split
     assert all(_find(backend).values())
+
+
+def test_word_pieces_of_a_tokenizer_in_python_have_their_prefix_too(tmp_path: Path) -> None:
+    vocabulary = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "la", "##la", ",")
+    (tmp_path / "vocab.txt").write_text("\n".join(vocabulary), encoding="utf-8")
+    tokenizer = BertJapaneseTokenizer(
+        tmp_path / "vocab.txt", word_tokenizer_type="basic", subword_tokenizer_type="wordpiece"
+    )
+    assert tokenizer.tokenize("la lala,") == ["la", "la", "##la", ","]
+    marked = find_word_marks(tokenizer).mark(np.array(tokenizer("la lala,").input_ids))
+    assert marked.tolist() == [True, True, True, False, True, True]
+
+
+@pytest.mark.parametrize(
+    "pieces", [("la</w>", "la", ",</w>", "la</w>"), ("la", "la@@", ",", "la")], ids=["XLM", "PhoBERT"]
+)
+def test_a_bpe_in_python_marks_where_words_end(pieces: tuple[str, ...]) -> None:
+    """Of a vocabulary as theirs: XLM's tokenizer needs a package that is not always there."""
+    ids = _make_vocabulary(*pieces)
+    tokenizer = SimpleNamespace(
+        is_fast=False,
+        bpe_ranks={},
+        get_vocab=lambda: ids,
+        added_tokens_decoder={},
+        all_special_tokens=["<unk>", "</s>"],
+        all_special_ids=[0, 1],
+    )
+    marked = find_word_marks(tokenizer).mark(np.array([1, *map(ids.__getitem__, pieces), 1]))
+    assert marked.tolist() == [True, True, True, False, True, True]
