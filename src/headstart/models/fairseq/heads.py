@@ -52,11 +52,8 @@ def choose_head(keys: FairseqKeys, settings: FairseqSettings, wanted: str | None
     Raises:
         ModelError: there is none of that name, there are several, or transformers cannot hold it.
     """
-    named = (
-        wanted if wanted in keys.heads and wanted != LM_HEAD else (wanted or "").removeprefix(_CLASSIFIERS)
-    )
-    is_classifier = wanted != LM_HEAD and named in keys.heads
-    if wanted is not None and not is_classifier and wanted != LM_HEAD:
+    name = _find_classifier(keys, wanted)
+    if name is None and wanted not in (None, LM_HEAD):
         raise ModelError(f"no head {ascii(wanted)[:60]}", where=where, expected=f"one of {_name_heads(keys)}")
     if wanted is None and len(keys.heads) > 1:
         raise ModelError(
@@ -65,10 +62,17 @@ def choose_head(keys: FairseqKeys, settings: FairseqSettings, wanted: str | None
             expected="the one to take",
             fix=f"--head, with one of {_name_heads(keys)}",
         )
-    name = named if is_classifier else None if wanted else next(iter(keys.heads), None)
     if name is not None:
         return _check_classifier(name, keys, settings, where)
     return _take_lm_head(keys, settings, wanted is not None, where)
+
+
+def _find_classifier(keys: FairseqKeys, wanted: str | None) -> str | None:
+    """The name of the head for classification that is `wanted`, or else of the first; None where none is."""
+    if wanted is None:
+        return next(iter(keys.heads), None)
+    names = () if wanted == LM_HEAD else (wanted, wanted.removeprefix(_CLASSIFIERS))
+    return next((name for name in names if name in keys.heads), None)
 
 
 def _name_heads(keys: FairseqKeys) -> str:
