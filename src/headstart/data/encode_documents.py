@@ -94,15 +94,16 @@ class DocumentEncoder:
         """The tokens of all documents, in their order, by so many threads."""
         batches = _gather_batches(chain.from_iterable(map(cut_document, documents)))
         waiting: deque[Future[EncodedPieces]] = deque()
+        threads = workers if self._backend.uses_threads else 1
         # Each call of `tokenizers` uses the thread that makes it, and no others.
         with (
             set_variable(_PARALLELISM, "false"),
-            ThreadPoolExecutor(min(workers, self._backend.most_threads), thread_name_prefix="tokens") as pool,
+            ThreadPoolExecutor(threads, thread_name_prefix="tokens") as pool,
         ):
             try:
                 for batch in batches:
                     waiting.append(pool.submit(self.encode, batch))
-                    if len(waiting) > _BATCHES * workers:
+                    if len(waiting) > _BATCHES * threads:
                         yield waiting.popleft().result()
                 while waiting:
                     yield waiting.popleft().result()
@@ -113,7 +114,8 @@ class DocumentEncoder:
 class _Backend(Protocol):
     """Encodes texts without tokens around them, in which names of special tokens are text."""
 
-    most_threads: int
+    #: Whether several threads encode faster than one.
+    uses_threads: bool
 
     def encode(self, texts: list[str]) -> list[list[int]]:
         """The ids of each text."""
@@ -123,7 +125,7 @@ class _Backend(Protocol):
 
 
 class _Fast:
-    most_threads = 1 << 10
+    uses_threads = True
 
     def __init__(self, special: SpecialTokens) -> None:
         self._tokenizer: Tokenizer = special.copy_for_texts()
@@ -139,7 +141,7 @@ class _Fast:
 class _Slow:
     """A tokenizer in Python, whose tokens' lengths stand for the places that it does not tell."""
 
-    most_threads = 1
+    uses_threads = False
 
     def __init__(self, special: SpecialTokens) -> None:
         self._special = special
@@ -153,9 +155,7 @@ class _Slow:
         return [int(end) for end in ends[:-1] * len(text) // max(1, ends[-1])]
 
     def _encode(self, text: str) -> list[int]:
-        named = self._special.are_named_in([text])
-        options = {"add_special_tokens": False, "split_special_tokens": named, "verbose": False}
-        return list(self._special.tokenizer(text, **options).input_ids)
+        return list(self._special.encode_slowly(text, add_special_tokens=False).input_ids)
 
 
 def _find_frame(backend: _Backend, tokenizer: Any) -> tuple[tuple[int, ...], tuple[int, ...]]:

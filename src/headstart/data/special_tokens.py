@@ -97,9 +97,9 @@ class SpecialTokens:
             own = re.compile(f"(?:{self._names})(?!{mark})")
             text = own.sub(lambda match: self._sentinels[match[0]], text).replace(mark, "")
             return list(self._backend.encode(text, add_special_tokens=False).ids)
-        return self._encode_slowly(text, mark)
+        return self._encode_marked_slowly(text, mark)
 
-    def _encode_slowly(self, text: str, mark: str) -> list[int]:
+    def _encode_marked_slowly(self, text: str, mark: str) -> list[int]:
         """Piece by piece: a tokenizer in Python either knows all special tokens or none."""
         marked = "|".join(re.escape(name[0] + mark + name[1:]) for name in self.ids)
         ids: list[int] = []
@@ -124,15 +124,17 @@ class SpecialTokens:
         return _make_batch(columns, encodings)
 
     def _encode_batch_slowly(self, texts: Sequence[Any], max_length: int) -> Any:
-        """One by one, so that added tokens which are not special stay whole in texts that name none."""
         options = {"truncation": True, "max_length": max_length, "return_attention_mask": False}
-        rows = []
-        for text in texts:
-            named = self.are_named_in([text])
-            rows.append(
-                self.tokenizer(*_list_parts(text), split_special_tokens=named, verbose=False, **options)
-            )
+        rows = [self.encode_slowly(text, **options) for text in texts]
         return _make_batch({key: [row[key] for row in rows] for key in rows[0]}, None)
+
+    def encode_slowly(self, text: str | tuple[str, ...], **options: Any) -> Any:
+        """The call of a tokenizer in Python on one text or pair; every name is text.
+
+        One at a time, so that added tokens which are not special stay whole in texts that name none.
+        """
+        named = self.are_named_in([text])
+        return self.tokenizer(*_list_parts(text), split_special_tokens=named, verbose=False, **options)
 
 
 def _list_parts(text: str | tuple[str, ...]) -> tuple[str, ...]:
