@@ -13,6 +13,7 @@ from headstart.config.study import Study
 from headstart.config.traits import get_task_traits
 from headstart.data.conversations import list_contents
 from headstart.data.corpus import Corpus, Part
+from headstart.data.documents import list_corpus_files
 from headstart.data.text_corpus import HeldOut, TextCorpus, TextList
 from headstart.data.texts import make_text_key
 from headstart.data.token_blocks import TokenBlocks, build_token_blocks
@@ -78,16 +79,8 @@ def check_files(study: Study) -> None:
     Raises:
         DataError: nothing is, or nothing that can be read.
     """
-    _open_more(study)
-
-
-def _open_more(study: Study) -> TextCorpus | None:
-    """The files of `adapt.text`; None where there are none."""
-    if not study.adapt.text:
-        return None
-    more = TextCorpus(tuple(map(Path, study.adapt.text)))
-    assert more.files  # else it would have raised
-    return more
+    for path in study.adapt.text:
+        list_corpus_files(Path(path))
 
 
 def collect_texts(study: Study, corpus: Corpus) -> AdaptationTexts:
@@ -99,7 +92,7 @@ def collect_texts(study: Study, corpus: Corpus) -> AdaptationTexts:
         return ("\n".join(list_contents(text, generates=generates)) for text in texts)
 
     unseen: frozenset[bytes] = frozenset()
-    more = _open_more(study)
+    more = TextCorpus(tuple(map(Path, study.adapt.text))) if study.adapt.text else None
     if more:
         unseen = frozenset(_make_key(text) for part in _UNSEEN for text in read(part))
     return AdaptationTexts(TextList(list(read("train"))), more, unseen)
