@@ -41,18 +41,19 @@ def estimate_study(
         to_come: those that are trained after these.
     """
     of_arm = {run.arm: prepared.select(run) for run in runs}
+    left = [prepared.select(run) for run in missing]
     parameters = _count_parameters(of_arm)
     return StudyEstimate(
         missing=missing,
         prepared=prepared,
-        groups=tuple(_estimate_groups([prepared.select(run) for run in missing], process_bytes, bool(gpus))),
+        groups=tuple(_estimate_groups(left, process_bytes, bool(gpus))),
         parameters=parameters,
         disk=estimate_disk((*missing, *to_come), prepared, parameters, out),
         free_memory=measure_free_memory(),
         gpus=gpus,
         to_come=to_come,
-        cautions=(*_list_cautions(of_arm), *warn_of_warmups(list(map(prepared.select, missing)))),
-        adapting=estimate_adapting([prepared.select(run) for run in (*missing, *to_come)]),
+        cautions=(*_list_cautions(of_arm), *warn_of_warmups(left)),
+        adapting=estimate_adapting([*left, *map(prepared.select, to_come)]),
     )
 
 
