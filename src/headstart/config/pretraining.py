@@ -209,7 +209,7 @@ def _find_problems(settings: Pretraining) -> list[str]:
     """What does not go together, each with its key."""
     found = []
     steps, warmup = settings.training.steps, settings.training.warmup
-    if steps is not None and warmup > steps and warmup >= 1:
+    if steps is not None and warmup > steps:
         found.append(
             f"training.warmup: {warmup:,g} steps, of {steps:,} in all: the rate would never reach its peak; "
             "a share below 1, or fewer steps expected"

@@ -28,7 +28,7 @@ def check_warmup(training: PretrainingSteps, blocks: int) -> None:
         TrainingError: it would outlast the training.
     """
     total = count_total_steps(training, blocks)
-    if training.warmup >= 1 and training.warmup > total:
+    if training.warmup > total:
         raise TrainingError(
             f"{training.warmup:,g} steps of warm-up, of {total:,} in all, so that the rate never reaches its "
             "peak",
