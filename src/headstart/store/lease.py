@@ -12,7 +12,7 @@ from __future__ import annotations
 import os
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -221,9 +221,19 @@ def _beating(fence: Fence, stale: float, pulse: Pulse) -> Iterator[None]:
         heart.stop()
 
 
-def remove_traces(folder: Path, name: str, made: Sequence[Path]) -> None:
-    """Remove a lease that ended, with its folder and those that were `made` around it, as far as they are
-    empty: one that another process uses is not."""
+@contextmanager
+def clearing_traces(folder: Path, name: str, is_begun: Callable[[], bool]) -> Iterator[None]:
+    """A block that may make `folder` and those around it, for a lease. Where nothing was begun in the end,
+    they are removed as far as they are empty: one that another process uses is not."""
+    made = [each for each in folder.parents if not each.exists()]
+    try:
+        yield
+    finally:
+        if not is_begun():
+            _remove_traces(folder, name, made)
+
+
+def _remove_traces(folder: Path, name: str, made: Sequence[Path]) -> None:
     with suppress(OSError):
         for file in folder.glob(f"{name}.*.{FREE}"):
             file.unlink()

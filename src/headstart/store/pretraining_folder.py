@@ -13,7 +13,7 @@ from headstart.errors import HeadstartError, OutputError
 from headstart.events import Log, ignore_log
 from headstart.files import write_file_atomically, write_text
 from headstart.store.flat_keys import flatten_keys
-from headstart.store.lease import Fence, hold_lease, remove_traces
+from headstart.store.lease import Fence, clearing_traces, hold_lease
 from headstart.store.pretraining_layout import PretrainingLayout
 
 _FIX: Final = "wait for it (--wait, or wait=True in Python), or name another folder: out=FOLDER"
@@ -39,20 +39,18 @@ def hold_pretraining_folder(
     """
     layout = PretrainingLayout(Path(settings.out))
     _check_ours(layout)
-    made = [folder for folder in (layout.out, *layout.out.parents) if not folder.exists()]
-    try:
-        with hold_lease(layout.own_folder, _LEASE, thing=layout.out, fix=_FIX, wait=wait, log=log) as fence:
-            before = layout.settings_file.read_bytes() if layout.settings_file.is_file() else None
-            try:
-                _bind_settings(layout, settings)
-                yield fence
-            except HeadstartError:
-                if not _has_results(layout) and fence.is_held:
-                    _put_back(layout.settings_file, before)
-                raise
-    finally:
-        if not layout.settings_file.exists():
-            remove_traces(layout.own_folder, _LEASE, made)
+    with (
+        clearing_traces(layout.own_folder, _LEASE, layout.settings_file.exists),
+        hold_lease(layout.own_folder, _LEASE, thing=layout.out, fix=_FIX, wait=wait, log=log) as fence,
+    ):
+        before = layout.settings_file.read_bytes() if layout.settings_file.is_file() else None
+        try:
+            _bind_settings(layout, settings)
+            yield fence
+        except HeadstartError:
+            if not _has_results(layout) and fence.is_held:
+                _put_back(layout.settings_file, before)
+            raise
 
 
 def _has_results(layout: PretrainingLayout) -> bool:

@@ -11,7 +11,7 @@ from headstart.events import Log, ignore_log
 from headstart.store.folder_mark import read_mark
 from headstart.store.holders import Holder
 from headstart.store.layout import StudyLayout
-from headstart.store.lease import Fence, hold_lease, remove_traces
+from headstart.store.lease import Fence, clearing_traces, hold_lease
 from headstart.store.lease_files import LeaseFile, list_lease_files
 from headstart.store.same_study import check_folder
 
@@ -37,13 +37,11 @@ def hold_study_folder(
     """
     layout = StudyLayout(out)
     check_folder(layout)  # what is not ours is not touched at all
-    made = [folder for folder in (out, *out.parents) if not folder.exists()]
-    try:
-        with hold_lease(layout.own_folder, _LEASE, thing=out, fix=fix, wait=wait, log=log) as fence:
-            yield fence
-    finally:
-        if read_mark(layout) is None:
-            remove_traces(layout.own_folder, _LEASE, made)
+    with (
+        clearing_traces(layout.own_folder, _LEASE, lambda: read_mark(layout) is not None),
+        hold_lease(layout.own_folder, _LEASE, thing=out, fix=fix, wait=wait, log=log) as fence,
+    ):
+        yield fence
 
 
 def find_holder(out: Path) -> Holder | None:
