@@ -113,6 +113,14 @@ def own_folder() -> Iterator[Path]:
         shutil.rmtree(folder)
 
 
+def damage(content: bytes, changes: list[tuple[int, int]], cut: int) -> bytes:
+    """The content with some bytes changed, and some of its last ones cut off."""
+    changed = bytearray(content)
+    for place, value in changes:
+        changed[place % len(changed)] = value
+    return bytes(changed[: len(changed) - cut % len(changed)])
+
+
 @contextmanager
 def limit_seconds(seconds: int = MOST_SECONDS) -> Iterator[None]:
     """Raise HangError where the block does not end."""

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fairseq_files import write_mapped, write_older
-from fuzzing import own_folder, run_to_end
+from fuzzing import damage, own_folder, run_to_end
 from headstart.data.fairseq.folder import open_binarised_folder
 
 #: Files of a folder, of which one is damaged.
@@ -30,8 +30,8 @@ def read_all(folder: Path) -> list[Any]:
 
 
 @given(damages(), st.sampled_from(DICTIONARIES), st.booleans())
-def test_damaged_folders(damage: tuple[str, list[tuple[int, int]], int], lines: str, is_older: bool) -> None:
-    name, changes, cut = damage
+def test_damaged_folders(damaged: tuple[str, list[tuple[int, int]], int], lines: str, is_older: bool) -> None:
+    name, changes, cut = damaged
     write = write_older if is_older else write_mapped
     with own_folder() as folder:
         for column, dictionary, rows in (
@@ -40,9 +40,6 @@ def test_damaged_folders(damage: tuple[str, list[tuple[int, int]], int], lines: 
         ):
             write(folder / column / "train", rows)
             (folder / column / "dict.txt").write_text(dictionary, encoding="utf-8")
-        content = bytearray((folder / name).read_bytes())
-        for place, value in changes:
-            content[place % len(content)] = value
-        (folder / name).write_bytes(content[: len(content) - cut % len(content)])
+        (folder / name).write_bytes(damage((folder / name).read_bytes(), changes, cut))
         rows_read = run_to_end(read_all, folder, folder=folder)
         assert rows_read is None or all({"text", "label"} == cells.keys() for _, cells in rows_read)

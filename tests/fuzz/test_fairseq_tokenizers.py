@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fairseq_files import SENTENCES, load_sentencepiece, train_sentencepiece
-from fuzzing import own_folder, run_to_end
+from fuzzing import damage, own_folder, run_to_end
 from headstart.data.fairseq.dictionary import read_dictionary
 from headstart.models.fairseq.tokenizer import build_tokenizer
 from odd_values import values
@@ -31,14 +31,6 @@ def encode(folder: Path) -> Any:
     """What texts become by the tokenizer in a folder."""
     tokenizer = build_tokenizer(folder, read_dictionary(folder / "dict.txt"))
     return [tokenizer(text).input_ids for text in (*SENTENCES[:2], "a <mask> \x00 b", "")]
-
-
-def damage(content: bytes, changes: list[tuple[int, int]], cut: int) -> bytes:
-    """The content with some bytes changed, and some of its last ones cut off."""
-    changed = bytearray(content)
-    for place, value in changes:
-        changed[place % len(changed)] = value
-    return bytes(changed[: len(changed) - cut % len(changed)])
 
 
 byte_changes = st.lists(st.tuples(st.integers(0, 1 << 20), st.integers(0, 255)), max_size=6)
