@@ -126,6 +126,11 @@ class Capturing:
         """Whether the next body that comes again is captured."""
         return self.capture is not None and self.reason is None
 
+    @property
+    def works(self) -> bool:
+        """Whether bodies were captured, and still are."""
+        return self.is_on and self.has_captured
+
 
 @dataclass
 class Graphs:

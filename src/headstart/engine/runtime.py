@@ -80,8 +80,7 @@ class _DeviceRuntime:
         capturing, forward = self._stage.capturing, self._stage.forward
         compiled = forward is not None and forward.is_compiled
         reasons = [capturing.reason, forward.reason if forward else None]
-        captured = capturing.is_on and capturing.has_captured
-        return StepNotes(captured, compiled, "; ".join(filter(None, reasons)) or None)
+        return StepNotes(capturing.works, compiled, "; ".join(filter(None, reasons)) or None)
 
     def open_steps(self, members: Sequence[Member], weights: Weights, optimiser: Optimiser) -> DeviceSteps:
         """As `Runtime`."""
