@@ -57,11 +57,11 @@ def create_trainer(
     identity = _identify(settings, precision, first, blocks, valid)
     passes = PassMaker(LanguageModel(model), weights, settings, device, precision)
     optimiser = make_optimiser(weights, model, settings.training)
-    steps = choose_steps(passes, optimiser, capture, log)
+    steps = _choose_steps(passes, optimiser, capture, log)
     return Trainer(settings, reader, passes, steps, optimiser, blocks, valid, identity)
 
 
-def choose_steps(passes: PassMaker, optimiser: FixedOptimiser, capture: Capture | None, log: Log) -> Steps:
+def _choose_steps(passes: PassMaker, optimiser: FixedOptimiser, capture: Capture | None, log: Log) -> Steps:
     """Steps for the device that the passes are made on."""
     if uses_device_engine(passes.device):
         return DeviceSteps(passes, optimiser, capture, log)

@@ -18,16 +18,15 @@ import torch
 
 from headstart import cuda
 from headstart.device import describe_device
-from headstart.engine.compiling import CompileError
 from headstart.engine.gradient_order import OrderedGradients
 from headstart.engine.graphs import Capture, Capturing, Graphs, make_capturable
 from headstart.engine.host_numbers import FilledNumbers
 from headstart.engine.optim.base import FixedOptimiser
 from headstart.engine.optim.batched import BatchedAdamW
 from headstart.engine.transfers import make_buffers, send_numbers
-from headstart.events import Log, ignore_log
+from headstart.events import Log
 from headstart.pretraining.batches import BlockBatch, StepBatch
-from headstart.pretraining.passes import PassMaker
+from headstart.pretraining.passes import INPUTS, PassMaker
 from headstart.seeds import derive_seed
 
 #: Times that a body runs as it is before it is captured: in the first the compiler compiles, and in a second
@@ -42,7 +41,7 @@ class DeviceSteps:
     """`Steps` on a device, captured by `capture` if there is one."""
 
     def __init__(
-        self, passes: PassMaker, optimiser: FixedOptimiser, capture: Capture | None, log: Log = ignore_log
+        self, passes: PassMaker, optimiser: FixedOptimiser, capture: Capture | None, log: Log
     ) -> None:
         self._passes, self._optimiser, self._log = passes, optimiser, log
         self._told: str | None = None
@@ -58,7 +57,7 @@ class DeviceSteps:
     @property
     def captured(self) -> bool:
         """As `Steps`."""
-        return self._capturing.is_on and self._capturing.has_captured
+        return self._capturing.works
 
     @property
     def reason(self) -> str | None:
@@ -93,11 +92,7 @@ class DeviceSteps:
     def _accumulate(self, number: int, one: BlockBatch, targets: int) -> None:
         """Add the gradient of pass `number`, of a step with so many targets, to the buffers."""
         shape = self._send(one, targets)
-        try:
-            with self._passes.watch():
-                self._run_pass(number, shape)
-        except CompileError:
-            self._run_pass(number, shape)
+        self._passes.attempt(partial(self._run_pass, number, shape))
 
     def _run_pass(self, number: int, shape: _Shape) -> None:
         torch.manual_seed(derive_seed(self._passes.settings.seed, "dropout", number, bits=64) >> 1)
@@ -106,7 +101,7 @@ class DeviceSteps:
     def _send(self, one: BlockBatch, targets: int) -> _Shape:
         """Send a pass to the buffers of its shape, which is always the same but for what others may draw."""
         dtype = np.float64 if self._passes.precision == "fp64" else np.float32
-        arrays = {name: getattr(one, name) for name in ("labels", "input_ids", "places", "mask")}
+        arrays = {name: getattr(one, name) for name in INPUTS}
         shape = tuple(None if values is None else values.shape for values in arrays.values())
         arrays = {name: values for name, values in arrays.items() if values is not None}
         arrays["targets"] = np.array([max(1, targets)], dtype)
@@ -119,7 +114,7 @@ class DeviceSteps:
     def _backpropagate(self, shape: _Shape) -> None:
         """Add the gradient of the pass that was sent last to the buffers, and its part of the loss."""
         fed = self._buffers[shape]
-        inputs = (fed["labels"], fed["input_ids"], fed.get("places"), fed.get("mask"))
+        inputs = tuple(map(fed.get, INPUTS))
         with make_capturable(self._passes.model):
             with ExitStack() as modes:
                 if not self._passes.is_compiled:  # a compiler knows numbers, and orders sums as it likes

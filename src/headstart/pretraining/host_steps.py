@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 
-from headstart.engine.compiling import CompileError
 from headstart.engine.dropout import DropoutKey, HostDropout
 from headstart.engine.optim.base import FixedOptimiser
 from headstart.pretraining.batches import BlockBatch, StepBatch
@@ -42,11 +42,7 @@ class HostSteps:
         """Add the gradient of the step's mean loss to the buffers; gives that loss, float64 []."""
         total = torch.zeros((), dtype=torch.float64)
         for number, one in enumerate(batch.passes, first):
-            try:
-                with self.passes.watch():
-                    total += self._backpropagate(number, one, batch.targets)
-            except CompileError:
-                total += self._backpropagate(number, one, batch.targets)
+            total += self.passes.attempt(partial(self._backpropagate, number, one, batch.targets))
         return total
 
     def _backpropagate(self, number: int, one: BlockBatch, targets: int) -> torch.Tensor:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final, TypeVar
 
 import numpy as np
 import torch
@@ -20,8 +20,10 @@ from headstart.pretraining.batches import BlockBatch, StepBatch
 from headstart.pretraining.block_masks import skip_empty_masks
 from headstart.pretraining.language_model import IGNORED, LanguageModel, sum_losses
 
+_T = TypeVar("_T")
 _Loss = Callable[..., torch.Tensor]
-#: Labels, input ids, places and mask of a pass, as far as it has them.
+#: What of a `BlockBatch` a pass takes, in this order, as far as it has them.
+INPUTS: Final = ("labels", "input_ids", "places", "mask")
 Inputs = tuple[Any, ...]
 
 
@@ -54,22 +56,18 @@ class PassMaker:
         """The summed loss of a pass."""
         return self._compute(*inputs) if self._compiled is None else self._compiled(*inputs)
 
-    @contextmanager
-    def watch(self) -> Iterator[None]:
-        """Within the block passes may be compiled, forwards and backwards.
+    def attempt(self, make_pass: Callable[[], _T]) -> _T:
+        """What `make_pass` gives, in which a pass may be compiled, forwards and backwards.
 
-        Raises:
-            CompileError: they cannot be; nothing is added to the gradients, and what comes is not compiled.
+        Where it cannot be, nothing was added to the gradients yet, and it is made once more, as it is.
         """
-        if self._compiled is None:
-            yield
-            return
-        try:
-            with name_compile_errors():
-                yield
-        except CompileError as error:
-            self.reason, self._compiled = f"not compiled: {error}", None
-            raise
+        if self._compiled is not None:
+            try:
+                with name_compile_errors():
+                    return make_pass()
+            except CompileError as error:
+                self.reason, self._compiled = f"not compiled: {error}", None
+        return make_pass()
 
     def measure(self, batch: StepBatch) -> tuple[torch.Tensor, torch.Tensor]:
         """The summed loss of the first pass, and how many targets are what the model thinks likeliest."""
@@ -80,7 +78,7 @@ class PassMaker:
 
     def send(self, one: BlockBatch) -> Inputs:
         """The inputs of a pass on the device."""
-        arrays = (one.labels, one.input_ids, one.places, one.mask)
+        arrays = [getattr(one, name) for name in INPUTS]
         return tuple(None if array is None else self._move(array) for array in arrays)
 
     def _move(self, array: np.ndarray) -> torch.Tensor:
