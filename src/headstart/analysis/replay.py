@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final, Literal
@@ -110,6 +110,11 @@ class Replay(Shown, view="headstart.report.views.replay:REPLAY"):
     kept: Path | None = None
 
     @property
+    def gives_the_same(self) -> bool:
+        """Whether files that count, figures and other results are all those on record."""
+        return _are_same(self.files, self.metrics, self.others)
+
+    @property
     def exit_code(self) -> int:
         """Of `headstart replay`: 0 equal, 3 different, 4 altered."""
         return {"equal": 0, "different": 3, "altered": 4}[self.verdict]
@@ -163,7 +168,7 @@ def compare_replay(
     others = tuple(name for name in _OTHERS if getattr(record, name) != getattr(replayed, name))
     conditions = tuple(_list_conditions(record, replayed))
     alterations = (*found.alterations, *_find_altered(files, metrics, others, conditions))
-    is_equal = all(file.is_same for file in files if file.counts) and not metrics and not others
+    is_equal = _are_same(files, metrics, others)
     return Replay(
         study=layout.out,
         run=record.key,
@@ -181,6 +186,10 @@ def compare_replay(
         seconds=(record.seconds, replayed.seconds),
         kept=kept,
     )
+
+
+def _are_same(files: Sequence[FileMatch], metrics: Sequence[object], others: Sequence[str]) -> bool:
+    return all(file.is_same for file in files if file.counts) and not metrics and not others
 
 
 _Place = tuple[int | None, str, str]

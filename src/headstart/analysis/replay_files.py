@@ -12,12 +12,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from safetensors import SafetensorError, safe_open
 
-from headstart.errors import ModelError
 from headstart.files import hash_file
 from headstart.records import RunRecord
 from headstart.store.digests import MODEL_FOLDER, add_digests
 from headstart.store.layout import StudyLayout
-from headstart.store.model_notes import read_model_notes
+from headstart.store.model_notes import find_run_of_model
 
 FileKind = Literal["predictions", "weights", "model"]
 _WEIGHTS: Final = (".safetensors", ".bin", ".npz", ".npy")
@@ -174,10 +173,7 @@ def _find_model(layout: StudyLayout, record: RunRecord) -> Path | None:
     own, of_arm = layout.run_model_folder(record.key), layout.get_arm_model_folder(record.arm)
     if own.is_dir():
         return own
-    try:
-        return of_arm if read_model_notes(of_arm).run == record.key else None
-    except ModelError:
-        return None
+    return of_arm if find_run_of_model(of_arm) == record.key else None
 
 
 def _compare_tensors(then: Path, now: Path) -> float | None:

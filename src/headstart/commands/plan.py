@@ -8,6 +8,7 @@ from dataclasses import replace
 from itertools import count
 from typing import Final
 
+from headstart.config.limits import MOST_WORKERS
 from headstart.config.load import require_study
 from headstart.config.study import Study
 from headstart.errors import HeadstartError
@@ -27,7 +28,7 @@ from headstart.store.same_study import OtherStudyError
 #: The kind of the warning that `out` holds another study.
 OTHER_STUDY: Final = "other-study"
 #: More than anyone has, so that a slip of the keyboard is no hour of sums.
-_MOST: Final = {"machines": 100_000, "gpus": 64, "workers": 1_024}
+_MOST: Final = {"machines": 100_000, "gpus": 64, "workers": MOST_WORKERS}
 
 
 def plan(

@@ -20,7 +20,7 @@ from headstart.execute.pool import preload_workers, refuse_in_worker
 from headstart.execute.replay_pack import PackToReplay, replay_pack, trained_here
 from headstart.files import write_folder_atomically
 from headstart.os_faults import writing
-from headstart.planning.same_pack import find_pack, find_run
+from headstart.planning.same_pack import find_pack, find_recorded_run
 from headstart.records import RunRecord
 from headstart.stages import tell_stage
 from headstart.store.alterations import RecordAsItIs, read_finished, read_mates
@@ -117,7 +117,7 @@ def _take_alone(study: Study, record: RunRecord, store: StudyLayout) -> Pack:
     Raises:
         HeadstartError: the folder's study has no such run.
     """
-    run = find_run(study, record)
+    run = find_recorded_run(study, record)
     if run is None:
         raise HeadstartError(
             f"its study has no run {record.key}",

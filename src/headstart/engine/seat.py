@@ -35,11 +35,6 @@ class Seat:
     timeout: float
     file: str | None
 
-    @property
-    def name(self) -> str:
-        """For people."""
-        return f"process {self.rank + 1} of {self.size}"
-
 
 def take_seat(seat: Seat, device: torch.device) -> Group:
     """Meet the others; who has taken a seat leaves it by `leave_seat`, or ends."""
@@ -54,6 +49,11 @@ def take_seat(seat: Seat, device: torch.device) -> Group:
         timeout=patience,
     )
     return Group(seat.kind, seat.rank, seat.size)
+
+
+def name_process(rank: int, size: int) -> str:
+    """What people are told of one of a group."""
+    return f"process {rank + 1} of {size}"
 
 
 def leave_seat() -> None:

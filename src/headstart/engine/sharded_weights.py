@@ -44,7 +44,7 @@ class ShardedWeights(Weights):
     def __init__(
         self, module: nn.Module, decaying: Collection[str], group: Group, device: torch.device
     ) -> None:
-        self.module, self._group, self._device = module, group, device
+        self.module, self._group = module, group
         trained = order_trained_parameters(module, decaying, find_linear_parameters(module))
         self.slots, self._end = lay_out({name: p.shape for name, p in trained.items()})
         border = find_border(self.slots, self._end, decaying)

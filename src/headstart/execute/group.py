@@ -18,12 +18,12 @@ from headstart.config.parallel import Parallel
 from headstart.config.runs import Pack
 from headstart.config.torchrun import is_follower, read_world
 from headstart.config.traits import get_method_traits
-from headstart.engine.seat import Seat
+from headstart.engine.seat import Seat, name_process
 from headstart.errors import HeadstartError, TrainingError
 from headstart.events import Log, OnEvent, RunEnded, ignore_log
 from headstart.execute.backend import Backend, describe_end
 from headstart.execute.local import LocalBackend, open_local_backend
-from headstart.execute.worker import GroupJob, Heartbeat, JobDone, SeatLost
+from headstart.execute.worker import GroupJob, Heartbeat, SeatLost
 from headstart.execute.worker_process import WorkerProcess
 from headstart.planning.parallel import count_ranks
 from headstart.planning.placement import Placement
@@ -108,6 +108,8 @@ class GroupBackend(LocalBackend):
         self._size = count_ranks(study.study)
         self._ranks = ranks or range(self._size)
         self._turn = 0
+        #: The runs of the last pack that were told of before its processes were ended.
+        self._told: set[str] = set()
 
     def run_packs(self, packs: Sequence[Pack], placement: Placement, on_event: OnEvent) -> None:
         """As `Backend`: what trains by steps in groups, the rest in one process each."""
@@ -183,7 +185,7 @@ class GroupBackend(LocalBackend):
 
     def _hear(self, worker: WorkerProcess, on_event: OnEvent) -> Loss | None:
         """Take what a process says; what keeps it from going on, if that is it."""
-        name = f"process {self._ranks[self._workers.index(worker)] + 1} of {self._size}"
+        name = name_process(self._ranks[self._workers.index(worker)], self._size)
         try:
             message = worker.pipe.recv()
         except (EOFError, OSError):
@@ -194,14 +196,7 @@ class GroupBackend(LocalBackend):
                 other.quiet = 0.0  # the first process speaks for all
         if isinstance(message, SeatLost):
             return Loss(name, message.error, message.traceback, message.is_echo)
-        if isinstance(message, JobDone):
-            worker.pack = None
-            if message.error is not None:
-                raise message.error
-        elif not isinstance(message, Heartbeat):
-            if isinstance(message, RunEnded):
-                worker.ended.add(message.record.key)
-            on_event(message)
+        self._take_message(worker, message, on_event)
         return None
 
     def _record_loss(self, pack: Pack, losses: Sequence[Loss], on_event: OnEvent) -> None:

@@ -10,6 +10,7 @@ from collections import deque
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
+from typing import Any
 
 from headstart.config.runs import Pack
 from headstart.events import Log, OnEvent, RunEnded, ignore_log
@@ -112,6 +113,14 @@ class LocalBackend(WorkerPool):
             self._replace(worker, on_event)
             return
         worker.hear(message)
+        self._take_message(worker, message, on_event)
+
+    def _take_message(self, worker: WorkerProcess, message: Any, on_event: OnEvent) -> None:
+        """An event, a heartbeat, or that its pack has ended.
+
+        Raises:
+            HeadstartError: its runs could not be recorded.
+        """
         if isinstance(message, JobDone):
             worker.pack = None
             if message.error is not None:

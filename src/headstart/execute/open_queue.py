@@ -8,11 +8,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final, cast
 
-from headstart.config.runs import Pack, Run, expand_runs, find_run
+from headstart.config.runs import Pack, Run, expand_runs
 from headstart.config.study import Study
 from headstart.device import Precision, choose_device, supports_bf16
 from headstart.errors import HeadstartError, OutputError
 from headstart.events import Log
+from headstart.execute.queued_packs import find_queued_run
 from headstart.files import hash_file
 from headstart.os_faults import reading
 from headstart.prepared import PreparedStudy
@@ -52,8 +53,7 @@ class OpenQueue:
 
     def _find_runs(self, queued: QueuedPack) -> Iterator[Run]:
         for one in queued.runs:
-            point = tuple(one.point.items())
-            run = find_run(self.study, one.arm, one.size, one.seed, point, for_tuning=one.for_tuning)
+            run = find_queued_run(self.study, one)
             if run is None:
                 raise OutputError(
                     f"a pack names a run that the study does not have: {one.key}",

@@ -1,4 +1,4 @@
-"""What stands of packs in a queue: their order and deadlines; and which workers have of an earlier one."""
+"""What stands of packs in a queue: runs, order and deadlines; and which workers have of an earlier one."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Final
 
-from headstart.config.runs import Pack, Run
+from headstart.config.runs import Pack, Run, find_run
+from headstart.config.study import Study
 from headstart.errors import HeadstartError
 from headstart.events import Log
 from headstart.records.queue import QueuedPack, QueuedRun, identify_pack
@@ -25,18 +26,24 @@ def sort_packs(packs: Sequence[Pack]) -> list[Pack]:
 
 def describe_pack(pack: Pack) -> QueuedPack:
     """The pack as it stands in a list."""
-    runs = tuple(
-        QueuedRun(
-            arm=run.arm, size=run.size, seed=run.seed, point=dict(run.grid_point), for_tuning=run.for_tuning
-        )
-        for run in pack.runs
-    )
     return QueuedPack(
         id=identify_pack(run.key for run in pack.runs),
-        runs=runs,
+        runs=tuple(map(describe_run, pack.runs)),
         deadline=max(_LEAST_SECONDS, _MANY_TIMES * _expect_seconds(pack)),
         estimate=pack.estimate,
     )
+
+
+def describe_run(run: Run) -> QueuedRun:
+    """The run by what another process finds it by, in its own reading of the study."""
+    point = dict(run.grid_point)
+    return QueuedRun(arm=run.arm, size=run.size, seed=run.seed, point=point, for_tuning=run.for_tuning)
+
+
+def find_queued_run(study: Study, queued: QueuedRun) -> Run | None:
+    """The run that was so described; None where the study has no such run."""
+    point = tuple(queued.point.items())
+    return find_run(study, queued.arm, queued.size, queued.seed, point, for_tuning=queued.for_tuning)
 
 
 def _expect_seconds(pack: Pack) -> float:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -28,7 +28,7 @@ from headstart.store.records import read_record
 from headstart.store.runs import RunStore
 from headstart.store.same_sources import check_sources
 from headstart.store.same_study import OtherStudyError
-from headstart.training.prepare import prepare_methods, prepare_study
+from headstart.training.prepare import keep_precision, prepare_methods, prepare_study
 from headstart.training.resume import STATE_SECONDS_VARIABLE
 
 #: More threads than a process is given, whatever a record says that was changed.
@@ -71,7 +71,7 @@ def replay_pack(wanted: PackToReplay, folder: Path, on_event: OnEvent, log: Log)
     study = _settle_study(wanted.study, wanted.execution, folder)
     prepared = prepare_study(study, wanted.pack.runs, commit=read_git_commit(Path.cwd()), log=log)
     _check_sources(wanted, prepared)
-    prepared = _settle_precision(prepared, wanted.execution)
+    prepared = keep_precision(prepared, [wanted.record], has_bf16=True)  # that of the record, hardware or not
     store = RunStore(folder)
     with _taking_adapted(wanted, prepared), set_variable(STATE_SECONDS_VARIABLE, _NEVER):
         prepare_methods([prepared.select(run) for run in wanted.pack.runs], log)
@@ -110,13 +110,6 @@ def _settle_steps(asked: ExecutionSettings, execution: Execution) -> ExecutionSe
     if execution.captured is not None:
         changes["graph"] = "auto" if execution.captured else "off"
     return asked.model_copy(update=changes)
-
-
-def _settle_precision(prepared: PreparedStudy, execution: Execution | None) -> PreparedStudy:
-    """Runs that leave their precision open compute in that of the record, hardware or not."""
-    if execution is None or execution.precision not in ("fp32", "bf16"):
-        return prepared
-    return replace(prepared, precision="bf16" if execution.precision == "bf16" else "fp32")
 
 
 def _check_sources(wanted: PackToReplay, prepared: PreparedStudy) -> None:

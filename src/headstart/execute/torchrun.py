@@ -12,19 +12,20 @@ from datetime import timedelta
 from typing import Any, Final
 
 from headstart.config.parallel import Parallel
-from headstart.config.runs import Pack, Run, expand_runs
+from headstart.config.runs import Pack, Run
 from headstart.config.study import Study
 from headstart.config.torchrun import World, read_world
 from headstart.device import count_gpus
-from headstart.engine.seat import Seat, open_store
+from headstart.engine.seat import Seat, name_process, open_store
 from headstart.errors import HeadstartError, TrainingError
 from headstart.events import Log, OnEvent, ignore_events, ignore_log
 from headstart.execute.group import GroupBackend, Loss
 from headstart.execute.open_study import OpenStudy, open_study
+from headstart.execute.queued_packs import describe_run, find_queued_run
 from headstart.planning.placement import Placement
-from headstart.planning.tuning import find_needed_runs
 from headstart.prepared import PreparedStudy
 from headstart.processors import share_processors
+from headstart.records.queue import QueuedRun
 from headstart.store.runs import RunStore
 
 #: Seconds between two looks at whether there is something to do.
@@ -100,7 +101,7 @@ class LeadingBackend(TorchrunBackend):
     def train_together(self, pack: Pack, placement: Placement, on_event: OnEvent) -> list[Loss]:
         """As `GroupBackend`, and have the others do it as well."""
         (run,) = pack.runs
-        job = {"run": run.key, "seed": run.seed, "threads": placement.threads}
+        job = {"run": describe_run(run).model_dump(), "threads": placement.threads}
         self._words.leave(f"{self._turn + 1}/job", job)
         return super().train_together(pack, placement, on_event)
 
@@ -135,7 +136,7 @@ def take_part(study: Study, log: Log = ignore_log) -> None:
 def _check_digest(opened: OpenStudy, digest: str, world: World) -> None:
     if opened.prepared.corpus.digest != digest:
         raise HeadstartError(
-            f"process {world.rank + 1} of {world.size} reads other examples than the first",
+            f"{name_process(world.rank, world.size)} reads other examples than the first",
             where="data",
             expected="files that are the same on all machines",
         )
@@ -145,16 +146,26 @@ def _follow(backend: TorchrunBackend, words: _Words, opened: OpenStudy) -> None:
     turn = 1
     while job := words.await_word(f"{turn}/job"):
         placement = Placement(1, job["threads"], "torchrun")
-        backend.train_together(Pack((_find_run(job, opened),)), placement, ignore_events)
+        run = _find_run(QueuedRun.model_validate(job["run"]), opened)
+        backend.train_together(Pack((run,)), placement, ignore_events)
         turn += 1
 
 
-def _find_run(job: dict[str, Any], opened: OpenStudy) -> Run:
-    """The run that the first process names: of a seed that was perhaps added, or one that tuning chose."""
-    seeds = dict.fromkeys((*opened.study.seeds, job["seed"]))
-    study = opened.study.model_copy(update={"seeds": tuple(seeds)})
-    needed = find_needed_runs(study, list(opened.store.read_records()))
-    return next(run for run in (*expand_runs(study), *needed) if run.key == job["run"])
+def _find_run(told: QueuedRun, opened: OpenStudy) -> Run:
+    """The run that the first process tells of: of a seed that was perhaps added, or one that tuning chose.
+
+    Raises:
+        HeadstartError: this process's study has no such run.
+    """
+    seeds = dict.fromkeys((*opened.study.seeds, told.seed))
+    run = find_queued_run(opened.study.model_copy(update={"seeds": tuple(seeds)}), told)
+    if run is None:
+        raise HeadstartError(
+            f"the first process trains {told.key}, and the study that this one reads has no such run",
+            where="study",
+            expected="a study file that is the same on all machines",
+        )
+    return run
 
 
 def _dump_loss(loss: Loss) -> dict[str, Any]:

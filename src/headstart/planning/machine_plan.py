@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from headstart.planning.many_machines import (
     ManyMachines,
@@ -55,19 +55,18 @@ def plan_machines(
     on_gpu = bool(estimate.gpus) if asked.gpus is None else asked.gpus > 0
     is_here = on_gpu == bool(estimate.gpus)
     workers = _count_workers(asked, placement)
-    device = "cuda" if on_gpu else "cpu"
+    planned = ManyMachines(asked.count, workers, "cuda" if on_gpu else "cpu", ())
+    unknown = _explain(is_here=is_here, on_gpu=on_gpu)
     if placement is None:
-        unknown = _explain(is_here=is_here, on_gpu=on_gpu)
-        return ManyMachines(asked.count, workers, device, (), unknown=unknown)
+        return replace(planned, unknown=unknown)
     packs, to_come = estimate.plan_packs(placement), estimate.plan_packs_to_come(placement)
-    counts = tuple(len(phase) for phase in (packs, to_come) if phase)
+    planned = replace(planned, packs=tuple(len(phase) for phase in (packs, to_come) if phase))
     found = find_pack_seconds([*packs, *to_come], records, on_gpu=on_gpu, are_timed=is_here)
     if None in found.spans:
-        unknown = _explain(is_here=is_here, on_gpu=on_gpu)
-        return ManyMachines(asked.count, workers, device, counts, unknown=unknown)
+        return replace(planned, unknown=unknown)
     first, second = found.known[: len(packs)], found.known[len(packs) :]
     phases = tuple(phase for phase in (first, second) if phase)
-    planned = ManyMachines(asked.count, workers, device, counts, found.sources)
+    planned = replace(planned, sources=found.sources)
     return _schedule(planned, phases, estimate, widen(preparation, preparation))
 
 
@@ -78,6 +77,7 @@ def _count_workers(asked: Machines, placement: Placement | None) -> int:
 
 
 def _explain(*, is_here: bool, on_gpu: bool) -> str:
+    """What would tell the seconds of packs, where they are not known."""
     if is_here:
         return _NO_STEPS
     return _NO_GPU if on_gpu else _NO_CPU
@@ -91,12 +91,8 @@ def _schedule(
     serial = Range(low=preparation.low + before.low, high=preparation.high + before.high)
     work, workers = Work(phases, serial), planned.workers
     spans = [span for phase in phases for span in phase]
-    return ManyMachines(
-        planned.machines,
-        workers,
-        planned.device,
-        planned.packs,
-        planned.sources,
+    return replace(
+        planned,
         untimed=_NO_ADAPTING if estimate.adapting and adapting is None else "",
         preparation=preparation,
         adapting=adapting,

@@ -5,8 +5,9 @@ Pure sums over the packs' seconds; where these come from is `planning.pack_secon
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from typing import Any
 
 from headstart.planning.time_left import find_makespan
@@ -82,11 +83,7 @@ def _dump_row(row: OnMachines) -> dict[str, Any]:
 
 def schedule(work: Work, workers: int) -> Range:
     """Seconds until the last of so many workers is done, who each take the longest pack that is left."""
-    return Range(
-        low=work.serial.low + sum(_share_out([span.low for span in phase], workers) for phase in work.phases),
-        high=work.serial.high
-        + sum(_share_out([span.high for span in phase], workers) for phase in work.phases),
-    )
+    return _add_up(work, partial(_share_out, workers=workers))
 
 
 def _share_out(spans: Sequence[float], workers: int) -> float:
@@ -96,14 +93,18 @@ def _share_out(spans: Sequence[float], workers: int) -> float:
 def find_bound(work: Work, workers: int) -> Range:
     """What no schedule on so many workers beats: in each phase its work shared out evenly, or its longest
     pack."""
-    return Range(
-        low=work.serial.low + sum(_bound([span.low for span in phase], workers) for phase in work.phases),
-        high=work.serial.high + sum(_bound([span.high for span in phase], workers) for phase in work.phases),
-    )
+    return _add_up(work, partial(_bound, workers=workers))
 
 
 def _bound(spans: Sequence[float], workers: int) -> float:
     return max(sum(spans) / workers, max(spans, default=0.0))
+
+
+def _add_up(work: Work, measure: Callable[[Sequence[float]], float]) -> Range:
+    """What comes before the first phase, and what `measure` makes of the seconds of each."""
+    lows = (measure([span.low for span in phase]) for phase in work.phases)
+    highs = (measure([span.high for span in phase]) for phase in work.phases)
+    return Range(low=work.serial.low + sum(lows), high=work.serial.high + sum(highs))
 
 
 def find_enough(work: Work, workers: int) -> int:

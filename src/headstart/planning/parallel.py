@@ -31,9 +31,14 @@ def count_ranks(study: Study) -> int:
                 fix="set it, or run without torchrun",
             )
         return 1
-    gpus, asked = count_gpus(study.device), study.parallel.processes
     if world is not None:
         return _take_world(study.parallel, world.size)
+    return _count_here(study.parallel, count_gpus(study.device))
+
+
+def _count_here(parallel: Parallel, gpus: int) -> int:
+    """Of a machine of so many GPUs that train, none on a CPU."""
+    asked = parallel.processes
     if asked == "auto":
         if gpus < 2:
             what = "no GPU" if gpus == 0 else "one GPU"
@@ -42,7 +47,7 @@ def count_ranks(study: Study) -> int:
                 where="parallel.processes",
                 expected="two GPUs or more",
                 fix="say how many processes of a CPU: parallel: {kind: "
-                f"{study.parallel.kind}, processes: 2}}, with device: cpu",
+                f"{parallel.kind}, processes: 2}}, with device: cpu",
             )
         return gpus
     if gpus and asked > gpus:

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from headstart.config.arm_settings import GridPoint, get_tuning_seeds, list_grid_points
-from headstart.config.runs import Cell, Pack, Run, expand_runs
+from headstart.config.runs import Pack, Run, expand_runs, find_run
 from headstart.config.study import Study
 from headstart.records import PlacementRecord, RunRecord
 from headstart.training.grouping import halve_pack
 
 
-def find_run(study: Study, record: RunRecord) -> Run | None:
+def find_recorded_run(study: Study, record: RunRecord) -> Run | None:
     """The run that a record is of; None where the study has no such run any more."""
-    runs = expand_runs(study, _find_point(study, record))
-    return next((run for run in runs if run.key == record.key), None)
+    point = tuple(record.hyperparameters.items())
+    return find_run(study, record.arm, record.size, record.seed, point, for_tuning=record.for_tuning)
 
 
 def find_pack(
@@ -70,24 +69,15 @@ def _describe_pack(record: RunRecord) -> tuple[object, ...]:
 
 def _make_pack(keys: Sequence[str], study: Study, records: Mapping[str, RunRecord]) -> Pack | None:
     """The runs of these keys, in their order; None where the study has one of them no more."""
-    known = {run.key: run for run in expand_runs(study)}
-    for key in keys:
-        if key not in known and key in records:
-            known |= {run.key: run for run in expand_runs(study, _find_point(study, records[key]))}
-    return None if any(key not in known for key in keys) else Pack(tuple(known[key] for key in keys))
+    known: dict[str, Run | None] = {run.key: run for run in expand_runs(study)}
+    known |= {
+        key: find_recorded_run(study, records[key]) for key in keys if key in records and key not in known
+    }
+    runs = [run for key in keys if (run := known.get(key)) is not None]
+    return Pack(tuple(runs)) if len(runs) == len(keys) else None
 
 
 def _sort(pack: Pack, study: Study) -> Pack:
     """A pack in the study's order, in which packs are cut."""
     places = {(run.arm, run.size, run.seed): i for i, run in enumerate(expand_runs(study))}
     return Pack(tuple(sorted(pack.runs, key=lambda run: places.get((run.arm, run.size, run.seed), 0))))
-
-
-def _find_point(study: Study, record: RunRecord) -> dict[Cell, GridPoint]:
-    """The grid point of a run that is judged where tuning seeds chose it; else nothing: it is known so."""
-    arm = study.arms.get(record.arm)
-    if arm is None or record.for_tuning or not record.hyperparameters or not get_tuning_seeds(study, arm):
-        return {}
-    own = dict(record.hyperparameters)
-    points = (point for point in list_grid_points(study, arm) if dict(point) == own)
-    return {(record.arm, record.size): next(points, tuple(own.items()))}

@@ -187,7 +187,8 @@ def _average(seconds: Sequence[float | None]) -> float:
 
 def find_makespan(going: Sequence[float], waiting: Sequence[float], workers: int) -> float:
     """When the last worker is done, who each has one of `going` in hand and takes the next that waits."""
-    idle_at = [*going, *([0.0] * (workers - len(going)))]
+    idle = min(workers - len(going), len(waiting))  # what is left of them would find nothing to take
+    idle_at = [*going, *([0.0] * idle)]
     heapify(idle_at)
     for span in waiting:
         heappush(idle_at, heappop(idle_at) + span)

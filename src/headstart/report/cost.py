@@ -96,14 +96,15 @@ def _describe_time(seconds: Range, adapting: AdaptingCost | None) -> str:
     """Of all that is left: runs, and what is adapted before them as far as that is known."""
     more = adapting.seconds if adapting else None
     if adapting is None:
-        return f"time: {_describe_seconds(seconds)}"
+        return f"time: {format_span(seconds)}"
     if more is None:
-        return f"time: {_describe_seconds(seconds)}, without adapting"
+        return f"time: {format_span(seconds)}, without adapting"
     total = Range(low=seconds.low + more.low, high=seconds.high + more.high)
-    return f"time: {_describe_seconds(total)}, adapting included"
+    return f"time: {format_span(total)}, adapting included"
 
 
-def _describe_seconds(seconds: Range) -> str:
+def format_span(seconds: Range) -> str:
+    """From its lower end to its upper one."""
     return join_ends(format_duration(seconds.low), format_duration(seconds.high))
 
 
@@ -116,6 +117,6 @@ def _describe_adapting(adapting: AdaptingCost) -> Iterator[str]:
     )
     seconds = adapting.seconds
     if seconds is not None:
-        yield f"  {_describe_seconds(seconds)}, before the runs"
+        yield f"  {format_span(seconds)}, before the runs"
     else:
         yield f"  time not estimated{'; add --probe' if adapting.can_time else ''}"

@@ -8,7 +8,7 @@ from rich.console import RenderableType
 from rich.text import Text
 
 from headstart.planning.many_machines import ManyMachines, OnMachines
-from headstart.records import Range, format_duration
+from headstart.report.cost import format_span
 from headstart.report.tables import TerminalTable, make_table
 from headstart.wording import format_count, join_ends, join_names
 
@@ -36,16 +36,12 @@ def _render_rows(many: ManyMachines) -> TerminalTable:
 
 
 def _format_row(row: OnMachines) -> list[str]:
-    hours = join_ends(*(f"{end:,.2g}" if end < 10 else f"{end:,.0f}" for end in _ends(row.machine_hours)))
-    return [f"{row.machines:,}", _format_span(row.seconds), hours, f"{row.busy:.0%}"]
+    hours = join_ends(*map(_format_hours, (row.machine_hours.low, row.machine_hours.high)))
+    return [f"{row.machines:,}", format_span(row.seconds), hours, f"{row.busy:.0%}"]
 
 
-def _ends(span: Range) -> tuple[float, float]:
-    return span.low, span.high
-
-
-def _format_span(span: Range) -> str:
-    return join_ends(*map(format_duration, _ends(span)))
+def _format_hours(hours: float) -> str:
+    return f"{hours:,.2g}" if hours < 10 else f"{hours:,.0f}"
 
 
 def _describe(many: ManyMachines) -> Iterator[str]:
@@ -56,8 +52,8 @@ def _describe(many: ManyMachines) -> Iterator[str]:
     if not many.rows:
         return
     if many.bound and many.longest:
-        longest = _format_span(many.longest)
-        yield f"no schedule is shorter than {_format_span(many.bound)}; the longest pack: {longest}"
+        longest = format_span(many.longest)
+        yield f"no schedule is shorter than {format_span(many.bound)}; the longest pack: {longest}"
     yield from _describe_more(many)
     yield from _describe_before(many)
     if many.sources:
@@ -80,13 +76,13 @@ def _describe_more(many: ManyMachines) -> Iterator[str]:
         yield f"one machine more saves nothing: {machines} {'is' if many.enough == 1 else 'are'} enough"
         return
     if many.saved is not None:
-        yield f"one machine more saves {_format_span(many.saved)}; from {many.enough:,} machines on, nothing"
+        yield f"one machine more saves {format_span(many.saved)}; from {many.enough:,} machines on, nothing"
 
 
 def _describe_before(many: ManyMachines) -> Iterator[str]:
     if many.adapting:
-        yield f"adapting checkpoints, before the first pack: {_format_span(many.adapting)}, on one machine"
+        yield f"adapting checkpoints, before the first pack: {format_span(many.adapting)}, on one machine"
     if many.untimed:
         yield many.untimed
     if many.preparation:
-        yield f"preparing data and checkpoints, on each machine: {_format_span(many.preparation)}"
+        yield f"preparing data and checkpoints, on each machine: {format_span(many.preparation)}"

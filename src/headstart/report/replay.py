@@ -133,13 +133,8 @@ def _list_lines(replay: Replay) -> Iterator[str]:
 def _explain(replay: Replay) -> str:
     """What differences may come from."""
     if replay.verdict == "altered":
-        if (
-            all(file.is_same for file in replay.files if file.counts)
-            and not replay.metrics
-            and not replay.others
-        ):
-            return "The replay gives what the record says of predictions, weights and metrics."
-        return ""
+        says = "The replay gives what the record says of predictions, weights and metrics."
+        return says if replay.gives_the_same else ""
     if replay.verdict == "equal":
         return "The other conditions changed nothing." if replay.conditions else ""
     if replay.conditions:

@@ -11,7 +11,7 @@ from headstart.errors import ModelError
 from headstart.files import find_file_fault, hash_file, write_text
 from headstart.records import RunRecord
 from headstart.store.layout import StudyLayout
-from headstart.store.model_notes import read_model_notes, write_model_notes
+from headstart.store.model_notes import find_run_of_model, read_model_notes, write_model_notes
 
 #: What the hub, and every file browser, shows of a model's folder.
 CARD_FILE: Final = "README.md"
@@ -47,13 +47,6 @@ def rewrite_cards(
     """
     for arm in arms:
         folder = layout.get_arm_model_folder(arm)
-        record = done.get(_read_key(folder) or "") if folder.is_dir() else None
+        record = done.get(find_run_of_model(folder) or "") if folder.is_dir() else None
         if record is not None:
             write_card(folder, make_card(record))
-
-
-def _read_key(folder: Path) -> str | None:
-    try:
-        return read_model_notes(folder).run
-    except ModelError:
-        return None

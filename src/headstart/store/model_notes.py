@@ -61,6 +61,14 @@ def write_model_notes(folder: Path, notes: ModelNotes) -> None:
     write_text(folder / NOTES_FILE, notes.model_dump_json(indent=1) + "\n")
 
 
+def find_run_of_model(folder: Path) -> str | None:
+    """The key of the run whose model lies in the folder; None where that is not known, or cannot be read."""
+    try:
+        return read_model_notes(folder).run
+    except ModelError:
+        return None
+
+
 def read_model_notes(folder: Path) -> ModelNotes:
     """What is noted in the folder of a saved model; of a model made elsewhere nothing is known.
 

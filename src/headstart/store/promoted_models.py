@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from headstart.errors import ModelError
 from headstart.files import hash_file
 from headstart.records import RunRecord
 from headstart.store.digests import MODEL_FOLDER
 from headstart.store.layout import StudyLayout
-from headstart.store.model_notes import read_model_notes
+from headstart.store.model_notes import find_run_of_model
 
 
 def describe_model_faults(layout: StudyLayout, done: Mapping[str, RunRecord]) -> Iterator[str]:
@@ -34,11 +33,8 @@ def find_model_fault(folder: Path, done: Mapping[str, RunRecord]) -> str | None:
     Args:
         done: runs by key, those of its arm at least.
     """
-    try:
-        key = read_model_notes(folder).run
-    except ModelError:  # said, and set aside, where another model takes its place
-        key = None
-    record = done.get(key or "")
+    # Notes that cannot be read are said, and set aside, where another model takes its place.
+    record = done.get(find_run_of_model(folder) or "")
     if record is None:
         return None
     for name, digest in _list_saved(record).items():

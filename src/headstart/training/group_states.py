@@ -47,11 +47,11 @@ class GroupStateSaver(TrainingStateSaver):
             super()._write_turn(going, (state for state in whole if state is not None))
 
     def _collect(self, member: Member, row: torch.Tensor, moments: Moments) -> TrainingState | None:
-        """The state that one process would have, in the first."""
+        """The state that one process would have, in the first at least."""
         best = member.best_weights
         whole_best = None if best is None else self._weights.gather_row(best)
         weights, whole = self._weights.gather_row(row), self._weights.gather_moments(moments)
-        if weights is None or whole is None or not self._group.leads:
+        if weights is None or whole is None:
             return None
         return replace(member, best_weights=whole_best), weights, whole
 

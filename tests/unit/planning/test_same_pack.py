@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from headstart.planning.same_pack import find_pack, find_run
+from headstart.planning.same_pack import find_pack, find_recorded_run
 from headstart.records import Execution, PlacementRecord, RunRecord
 from studies import make_record, make_study
 
@@ -52,7 +52,7 @@ def test_none_where_a_run_of_it_is_not_known() -> None:
 def test_a_judged_run_of_a_tuned_arm_is_found_at_its_own_point() -> None:
     study = make_study(seeds=1, tune={"learning_rate": [1e-4, 3e-4], "seeds": [1000]})
     record = make_record("random", 0, 0.5, hyperparameters={"learning_rate": 3e-4})
-    run = find_run(study, record)
+    run = find_recorded_run(study, record)
     assert run is not None
     assert run.training.learning_rate == 3e-4
-    assert find_run(STUDY, _record(9, 1)) is None
+    assert find_recorded_run(STUDY, _record(9, 1)) is None

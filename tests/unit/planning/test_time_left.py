@@ -167,6 +167,7 @@ def test_bags_of_words_alone_have_no_time_left() -> None:
         ([5.0], [3.0, 1.0], 2, 5.0),
         ([5.0, 4.0], [3.0, 1.0], 2, 7.0),
         ([], [2.0] * 3, 1, 6.0),
+        ([5.0], [3.0, 1.0], 10**15, 5.0),  # more than memory holds a number for
     ],
 )
 def test_who_is_idle_takes_the_next(

@@ -98,14 +98,13 @@ def step_clipped(adamw: torch.optim.AdamW, norm: torch.Tensor, rate: float, clip
     divides gradients by the one without a pass of its own and does nothing where the other is 1. So the host
     need not know the norm.
     """
-    gradients = _list_gradients(adamw)
     adamw.found_inf = (~norm.isfinite()).float()  # type: ignore[attr-defined]
     adamw.grad_scale = None  # type: ignore[attr-defined]
     if clip:
         # In double precision: a quotient of float32 numbers may round to another float32.
         scale = ((norm.double() + _CLIP_EPSILON) / clip).clamp(min=1.0)
-        if gradients[0].dtype == torch.float64:  # the kernel's number is float32
-            for gradient in gradients:
+        if norm.dtype == torch.float64:  # as gradients are; the kernel's number is float32
+            for gradient in _list_gradients(adamw):
                 gradient.div_(scale)
         else:
             adamw.grad_scale = scale.float()  # type: ignore[attr-defined]

@@ -77,8 +77,10 @@ class ShardedAdamW:
                 self._adamw.state[leaf]["step"] = moments["0.step"].to(leaf.device).clone()
 
     def select(self, rows: Sequence[int], weights: Weights) -> ShardedAdamW:
-        """None but the one there is stays: nobody asks."""
-        raise NotImplementedError("a run that a group of processes trains is alone")
+        """This one: a group trains one run, which stays in its place to the end."""
+        assert tuple(rows) == (0,)
+        assert weights is self._weights
+        return self
 
 
 def _drop_empty(leaves: Sequence[torch.Tensor]) -> list[torch.Tensor]:

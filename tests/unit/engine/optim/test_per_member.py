@@ -19,7 +19,7 @@ from adamw_cases import (
     draw_gradients,
     make_weights,
 )
-from headstart.engine.optim.per_member import PerMemberAdamW
+from headstart.engine.optim.per_member import PerMemberAdamW, create_adamw, step_clipped
 
 STEPS = 12
 
@@ -99,3 +99,11 @@ def test_a_norm_that_is_not_finite_leaves_its_member_as_it_was(
     assert torch.equal(weights.values[1], reference.row)
     for mine, its in zip(optimiser.export_moments(1).values(), reference.moments, strict=True):
         assert torch.equal(mine, its)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_who_has_no_gradient_of_a_shared_run_clips_nothing(dtype: torch.dtype) -> None:
+    """A process of a group, all of whose rows of parameters are others'."""
+    adamw = create_adamw([], [], TRAININGS[0])
+    step_clipped(adamw, torch.tensor(3.0, dtype=dtype), 1e-3, CLIPS[1])
+    assert not adamw.state
