@@ -9,7 +9,7 @@ from __future__ import annotations
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
@@ -23,7 +23,7 @@ from headstart.errors import HeadstartError, TrainingError
 from headstart.events import Log, OnEvent, RunEnded, ignore_log
 from headstart.execute.backend import Backend, describe_end
 from headstart.execute.local import LocalBackend, open_local_backend
-from headstart.execute.worker import GroupJob, Heartbeat, JobDone, SeatLost
+from headstart.execute.worker import GroupJob, Heartbeat, SeatLost
 from headstart.execute.worker_process import WorkerProcess
 from headstart.planning.parallel import count_ranks
 from headstart.planning.placement import Placement
@@ -107,7 +107,7 @@ class GroupBackend(LocalBackend):
         self._parallel = parallel
         self._size = count_ranks(study.study)
         self._ranks = ranks or range(self._size)
-        self._turn = 0
+        self._turn, self._told = 0, set[str]()
 
     def run_packs(self, packs: Sequence[Pack], placement: Placement, on_event: OnEvent) -> None:
         """As `Backend`: what trains by steps in groups, the rest in one process each."""
@@ -145,9 +145,7 @@ class GroupBackend(LocalBackend):
         """Give the worker at `place` of this process its job."""
         seat = self._make_seat(self._ranks[place], folder)
         job = GroupJob(pack, placement.threads, 1, self._share_processors(place), worker.gpu, seat=seat)
-        worker.take(pack)
-        with suppress(OSError):  # one that died idle is noticed when its pipe is read
-            worker.pipe.send(job)
+        worker.train(job)
 
     def _make_seat(self, rank: int, folder: str) -> Seat:
         kind, timeout = self._parallel.kind, self._parallel.timeout
@@ -184,24 +182,14 @@ class GroupBackend(LocalBackend):
     def _hear(self, worker: WorkerProcess, on_event: OnEvent) -> Loss | None:
         """Take what a process says; what keeps it from going on, if that is it."""
         name = f"process {self._ranks[self._workers.index(worker)] + 1} of {self._size}"
-        try:
-            message = worker.pipe.recv()
-        except (EOFError, OSError):
+        message = self._receive(worker, on_event)
+        if message is None:
             return Loss(name, TrainingError(f"it {describe_end(worker.await_end())}", fix=_MEMORY_ADVICE))
-        worker.hear(message)
         if not isinstance(message, Heartbeat):
             for other in self._workers:
                 other.quiet = 0.0  # the first process speaks for all
         if isinstance(message, SeatLost):
             return Loss(name, message.error, message.traceback, message.is_echo)
-        if isinstance(message, JobDone):
-            worker.pack = None
-            if message.error is not None:
-                raise message.error
-        elif not isinstance(message, Heartbeat):
-            if isinstance(message, RunEnded):
-                worker.ended.add(message.record.key)
-            on_event(message)
         return None
 
     def _record_loss(self, pack: Pack, losses: Sequence[Loss], on_event: OnEvent) -> None:
