@@ -18,7 +18,7 @@ from headstart.execute.worker import PackJob
 from headstart.execute.worker_process import WorkerProcess
 from headstart.processors import share_processors
 from headstart.records.queue import QueuedPack, QueueManifest
-from headstart.store.lease import LeaseLostError
+from headstart.store.fences import LeaseLostError
 from headstart.store.lease_watch import LeaseWatch
 from headstart.store.pack_queue import LeasedPack, PackQueue
 from headstart.store.study_lock import list_holders

@@ -13,7 +13,7 @@ from headstart.events import Event, Log, OnEvent
 from headstart.execute.backend import Losses
 from headstart.execute.open_queue import OpenQueue
 from headstart.execute.pack_events import EventWriter
-from headstart.store.lease import Pulse
+from headstart.store.lease_heart import Pulse
 from headstart.store.pack_queue import LeasedPack
 from headstart.store.records import is_recorded
 from headstart.training.grouping import halve_pack
