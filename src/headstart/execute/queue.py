@@ -111,10 +111,7 @@ class QueueBackend:
         if self._left or (self._store.fence is not None and not self._store.fence.is_held):
             return
         self._write_manifest("closed")
-        for part in ("leases", "free", "ended"):
-            self._files.remove_part(part)
-        for number in range(1, self._lists + 1):
-            self._files.list_file(number).unlink(missing_ok=True)
+        self._files.remove_packs(self._lists)
 
     def _publish(self, packs: Sequence[Pack], placement: Placement) -> None:
         """Let workers see the packs, the longest first; what they have in hand of an earlier queue stays."""
