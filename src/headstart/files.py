@@ -33,10 +33,11 @@ _NOT_WRITTEN: Final = frozenset({errno.EIO, errno.ENOSPC, errno.EDQUOT, errno.ER
 
 
 @contextmanager
-def write_file_atomically(path: Path) -> Iterator[Path]:
+def write_file_atomically(path: Path, *, synced: bool = True) -> Iterator[Path]:
     """A temporary file to write to; it becomes `path` when the block ends well, else it is removed.
 
-    Parent folders are created. A file that is already at `path` stays as it is until the new one is on disk.
+    Parent folders are created. A file that is already at `path` stays as it is until the new one is on disk;
+    what need not outlive a power cut is not waited for: not `synced`.
 
     Raises:
         MachineError: it cannot be written, whichever step of it the system refused.
@@ -46,9 +47,11 @@ def write_file_atomically(path: Path) -> Iterator[Path]:
         try:
             yield temporary
             temporary.chmod(FILE_MODE)
-            _sync_file(temporary)
+            if synced:
+                _sync_file(temporary)
             temporary.replace(path)
-            _sync_folder_entry(path.parent)
+            if synced:
+                _sync_folder_entry(path.parent)
         finally:
             temporary.unlink(missing_ok=True)
 
@@ -89,9 +92,9 @@ def hash_file(path: Path) -> str:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
-def write_text(path: Path, text: str) -> None:
-    """Write `text` as UTF-8 to `path`, whole or not at all."""
-    with write_file_atomically(path) as temporary:
+def write_text(path: Path, text: str, *, synced: bool = True) -> None:
+    """Write `text` as UTF-8 to `path`, whole or not at all; `synced` as in `write_file_atomically`."""
+    with write_file_atomically(path, synced=synced) as temporary:
         temporary.write_text(text, encoding="utf-8")
 
 

@@ -116,6 +116,12 @@ def test_file_is_on_the_disk_before_its_name_and_its_name_after(tmp_path: Path, 
     assert log == ["sync file temporary", "rename to a.txt", f"sync folder {tmp_path.name}"]
 
 
+def test_what_need_not_outlive_a_power_cut_is_only_renamed(tmp_path: Path, log: list[str]) -> None:
+    write_text(tmp_path / "a.txt", "x", synced=False)
+    assert log == ["rename to a.txt"]
+    assert [(path.name, path.read_text()) for path in tmp_path.iterdir()] == [("a.txt", "x")]
+
+
 def test_file_that_cannot_be_synced_does_not_replace_the_old_one(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
@@ -147,9 +147,7 @@ class GroupBackend(LocalBackend):
         """Give the worker at `place` of this process its job."""
         seat = self._make_seat(self._ranks[place], folder)
         job = GroupJob(pack, placement.threads, 1, self._share_processors(place), worker.gpu, seat=seat)
-        worker.take(pack)
-        with suppress(OSError):  # one that died idle is noticed when its pipe is read
-            worker.pipe.send(job)
+        worker.train(job)
 
     def _make_seat(self, rank: int, folder: str) -> Seat:
         kind, timeout = self._parallel.kind, self._parallel.timeout
@@ -186,17 +184,14 @@ class GroupBackend(LocalBackend):
     def _hear(self, worker: WorkerProcess, on_event: OnEvent) -> Loss | None:
         """Take what a process says; what keeps it from going on, if that is it."""
         name = name_process(self._ranks[self._workers.index(worker)], self._size)
-        try:
-            message = worker.pipe.recv()
-        except (EOFError, OSError):
+        message = self._receive(worker, on_event)
+        if message is None:
             return Loss(name, TrainingError(f"it {describe_end(worker.await_end())}", fix=_MEMORY_ADVICE))
-        worker.hear(message)
         if not isinstance(message, Heartbeat):
             for other in self._workers:
                 other.quiet = 0.0  # the first process speaks for all
         if isinstance(message, SeatLost):
             return Loss(name, message.error, message.traceback, message.is_echo)
-        self._take_message(worker, message, on_event)
         return None
 
     def _record_loss(self, pack: Pack, losses: Sequence[Loss], on_event: OnEvent) -> None:

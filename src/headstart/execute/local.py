@@ -8,15 +8,14 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import replace
-from typing import Any
 
 from headstart.config.runs import Pack
-from headstart.events import Log, OnEvent, RunEnded, ignore_log
+from headstart.events import Log, OnEvent, ignore_events, ignore_log
 from headstart.execute.backend import Backend, Losses
 from headstart.execute.pool import WorkerPool
-from headstart.execute.worker import Heartbeat, JobDone, PackJob
+from headstart.execute.worker import PackJob
 from headstart.execute.worker_process import WorkerProcess
 from headstart.planning.placement import Placement
 from headstart.planning.step_benchmark import StepBenchmark, StepTimes
@@ -63,7 +62,8 @@ class LocalBackend(WorkerPool):
         while self._waiting or any(worker.pack for worker in self._workers):
             self._send_packs(placement)
             for worker in self._listen([worker for worker in self._workers if worker.pack]):
-                self._receive(worker, on_event)
+                if self._receive(worker, on_event) is None:
+                    self._replace(worker, on_event)
 
     def time_steps(self, benchmarks: Sequence[StepBenchmark]) -> list[StepTimes]:
         """As `StepTimer`; once more where a process died, for the folder keeps what is chosen."""
@@ -72,25 +72,22 @@ class LocalBackend(WorkerPool):
     def _time_steps(self, benchmarks: Sequence[StepBenchmark]) -> list[StepTimes]:
         self._resize(len(benchmarks))
         tell_stage(_describe_timing(benchmarks))
-        try:
-            for place, (worker, benchmark) in enumerate(zip(self._workers, benchmarks, strict=True)):
-                processors = share_processors(place, len(benchmarks))
-                worker.hear(None)
-                worker.pipe.send(replace(benchmark, processors=processors, gpu=worker.gpu))
-            return self._gather_times()
-        except (EOFError, OSError):
+        for place, (worker, benchmark) in enumerate(zip(self._workers, benchmarks, strict=True)):
+            processors = share_processors(place, len(benchmarks))
+            worker.send(replace(benchmark, processors=processors, gpu=worker.gpu))
+        times = self._gather_times()
+        if not times:
             self.stop()  # the others may still be at work, and their answers would be taken for later ones
-            return []
+        return times
 
     def _gather_times(self) -> list[StepTimes]:
-        """What each worker has timed, in their order."""
+        """What each worker has timed, in their order; nothing where one has died."""
         times: dict[int, StepTimes] = {}
         while awaited := [worker for i, worker in enumerate(self._workers) if i not in times]:
             for worker in self._listen(awaited):
-                message = worker.pipe.recv()
-                worker.hear(message)
-                if isinstance(message, JobDone) and message.error is not None:
-                    raise message.error
+                message = self._receive(worker, ignore_events)
+                if message is None:
+                    return []
                 if isinstance(message, StepTimes):
                     times[self._workers.index(worker)] = message
         return [times[i] for i in range(len(self._workers))]
@@ -99,36 +96,8 @@ class LocalBackend(WorkerPool):
         """Give each idle worker a pack."""
         for place, worker in enumerate(self._workers):
             if worker.pack is None and self._waiting:
-                worker.take(self._waiting.popleft())
-                assert worker.pack is not None
-                processors = share_processors(place, placement.workers)
-                job = PackJob(worker.pack, placement.threads, placement.workers, processors, worker.gpu)
-                with suppress(OSError):  # one that died idle is noticed when its pipe is read
-                    worker.pipe.send(job)
-
-    def _receive(self, worker: WorkerProcess, on_event: OnEvent) -> None:
-        try:
-            message = worker.pipe.recv()
-        except (EOFError, OSError):
-            self._replace(worker, on_event)
-            return
-        worker.hear(message)
-        self._take_message(worker, message, on_event)
-
-    def _take_message(self, worker: WorkerProcess, message: Any, on_event: OnEvent) -> None:
-        """An event, a heartbeat, or that its pack has ended.
-
-        Raises:
-            HeadstartError: its runs could not be recorded.
-        """
-        if isinstance(message, JobDone):
-            worker.pack = None
-            if message.error is not None:
-                raise message.error
-        elif not isinstance(message, Heartbeat):
-            if isinstance(message, RunEnded):
-                worker.ended.add(message.record.key)
-            on_event(message)
+                pack, processors = self._waiting.popleft(), share_processors(place, placement.workers)
+                worker.train(PackJob(pack, placement.threads, placement.workers, processors, worker.gpu))
 
     def _replace(self, worker: WorkerProcess, on_event: OnEvent) -> None:
         """Put a new worker in the place of one that died, and what is left of its pack back first into the

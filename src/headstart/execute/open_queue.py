@@ -117,7 +117,7 @@ def _compare_versions(theirs: Mapping[str, str]) -> Iterator[str]:
 def _check_sources(prepared: PreparedStudy, manifest: QueueManifest, out: Path) -> None:
     """See that the data and checkpoints of this machine are those of the queue."""
     if prepared.corpus.digest != manifest.data:
-        raise _make_error("the data", "the same files, at the paths of study.yaml", out)
+        raise _make_error("the data", "differ", "the same files, at the paths of study.yaml", out)
     ours = list_checkpoints(prepared)
     other = [
         name
@@ -125,14 +125,13 @@ def _check_sources(prepared: PreparedStudy, manifest: QueueManifest, out: Path) 
         if UNKNOWN_DIGEST not in (digest, ours.get(name)) and ours.get(name) != digest
     ]
     if other:
-        raise _make_error(f"the checkpoint {format_names(other)}", "the same files, or the same commit", out)
+        what = f"the checkpoint {format_names(other)}"
+        raise _make_error(what, "differs", "the same files, or the same commit", out)
 
 
-def _make_error(what: str, expected: str, out: Path) -> HeadstartError:
+def _make_error(what: str, differ: str, expected: str, out: Path) -> HeadstartError:
     return HeadstartError(
-        f"{what} on this machine differs from the coordinator's: its runs could not be compared"
-        if not what.endswith("data")
-        else f"{what} on this machine differ from the coordinator's: its runs could not be compared",
+        f"{what} on this machine {differ} from the coordinator's: its runs could not be compared",
         where=str(out),
         expected=expected,
         fix="copy them here, or use a shared folder for them too",

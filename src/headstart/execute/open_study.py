@@ -17,7 +17,7 @@ from headstart.planning.tuning import find_needed_runs, list_runs_to_come
 from headstart.prepared import PreparedStudy
 from headstart.records import Gpu, RunRecord, StoppingRule
 from headstart.stages import tell_stage
-from headstart.store.lease import Fence
+from headstart.store.fences import Fence
 from headstart.store.predictions import PredictionReader
 from headstart.store.provenance import read_git_commit
 from headstart.store.runs import RunStore

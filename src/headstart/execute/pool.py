@@ -12,9 +12,10 @@ from typing import Final
 
 from headstart.device import count_gpus
 from headstart.errors import HeadstartError
-from headstart.events import Log, ignore_log
+from headstart.events import Event, Log, OnEvent, RunEnded, ignore_log
 from headstart.execute.safe_start import keep_out_current_folder, keep_out_interrupts
 from headstart.execute.silence import SilenceWatch
+from headstart.execute.worker import JobDone
 from headstart.execute.worker_process import WorkerProcess, read_patience
 from headstart.os_faults import beginning
 from headstart.prepared import PreparedStudy
@@ -87,6 +88,27 @@ class WorkerPool:
                 self._silence.check(worker)
         return [worker for worker in workers if worker.pipe in ready]
 
+    def _receive(self, worker: WorkerProcess, on_event: OnEvent) -> object | None:
+        """Take what a worker says, and pass on what happens to runs; None where it has died instead.
+
+        Raises:
+            HeadstartError: what kept the runs of its pack from being recorded.
+        """
+        try:
+            message: object = worker.pipe.recv()
+        except (EOFError, OSError):
+            return None
+        worker.hear(message)
+        if isinstance(message, JobDone):
+            worker.pack = None
+            if message.error is not None:
+                raise message.error
+        elif isinstance(message, Event):
+            if isinstance(message, RunEnded):
+                worker.ended.add(message.record.key)
+            on_event(message)
+        return message
+
     def stop(self) -> None:
         """End all processes, whatever they do."""
         self._resize(0)
@@ -116,8 +138,9 @@ class WorkerPool:
         taken = Counter(worker.gpu for worker in self._workers)
         return min(range(count_gpus(self._study.study.device)), key=lambda gpu: taken[gpu], default=None)
 
-    def _exchange(self, worker: WorkerProcess) -> None:
-        """Put a new worker in the place of one that died."""
+    def _exchange(self, worker: WorkerProcess) -> WorkerProcess:
+        """Put a new worker in the place of one that died; gives the new one."""
         worker.pack = None
-        self._workers[self._workers.index(worker)] = self._start_worker(worker.gpu)
+        new = self._workers[self._workers.index(worker)] = self._start_worker(worker.gpu)
         worker.stop()
+        return new

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from typing import Final, Literal
 
 from headstart.config.runs import Pack
-from headstart.errors import DamagedFileError, HeadstartError
+from headstart.errors import DamagedFileError
 from headstart.events import Log, OnEvent, RunEnded, ignore_log
 from headstart.execute.backend import Losses
 from headstart.execute.local import LocalBackend
@@ -46,12 +46,6 @@ def open_queue_backend(
     study: PreparedStudy, store: RunStore, log: Log = ignore_log
 ) -> Iterator[QueueBackend]:
     """A backend whose queue is closed with the block, unless packs are left: then workers go on."""
-    if study.study.parallel is not None:
-        raise HeadstartError(
-            "workers on other machines train each model on one device",
-            where="parallel",
-            fix="leave parallel out, or --no-local-workers",
-        )
     backend = QueueBackend(study, store, log)
     try:
         yield backend
@@ -111,10 +105,7 @@ class QueueBackend:
         if self._left or (self._store.fence is not None and not self._store.fence.is_held):
             return
         self._write_manifest("closed")
-        for part in ("leases", "free", "ended"):
-            self._files.remove_part(part)
-        for number in range(1, self._lists + 1):
-            self._files.list_file(number).unlink(missing_ok=True)
+        self._files.remove_packs(self._lists)
 
     def _publish(self, packs: Sequence[Pack], placement: Placement) -> None:
         """Let workers see the packs, the longest first; what they have in hand of an earlier queue stays."""

@@ -10,15 +10,15 @@ from random import Random
 from typing import Final
 
 from headstart.errors import HeadstartError
-from headstart.events import Log, OnEvent, RunEnded, ignore_events, ignore_log
+from headstart.events import Event, Log, OnEvent, RunEnded, ignore_events, ignore_log
 from headstart.execute.open_queue import OpenQueue
 from headstart.execute.pool import WorkerPool
 from headstart.execute.taken_pack import Pace, TakenPack, begin_pack
-from headstart.execute.worker import Heartbeat, JobDone, PackJob
+from headstart.execute.worker import PackJob
 from headstart.execute.worker_process import WorkerProcess
 from headstart.processors import share_processors
 from headstart.records.queue import QueuedPack, QueueManifest
-from headstart.store.lease import LeaseLostError
+from headstart.store.fences import LeaseLostError
 from headstart.store.lease_watch import LeaseWatch
 from headstart.store.pack_queue import LeasedPack, PackQueue
 from headstart.store.study_lock import list_holders
@@ -98,7 +98,7 @@ class QueueWorker(WorkerPool):
                 if not busy:
                     time.sleep(_NAP)
                 for worker in self._listen(busy) if busy else ():
-                    self._receive(worker)
+                    self._hear(worker)
                 self._end_still()
 
     def _give_back(self) -> None:
@@ -111,32 +111,29 @@ class QueueWorker(WorkerPool):
         """Give each idle process the next part of its pack, or another pack."""
         for worker in list(self._workers):
             taken = self._taken.get(worker)
-            while worker.pack is None and taken is not None:
-                taken = self._go_on(worker, taken)
+            if worker.pack is None and taken is not None:
+                self._go_on(worker, taken)
             if worker.pack is None and self._may_look():
                 self._take(worker)
 
     def _may_look(self) -> bool:
         return self._ending is None and time.monotonic() >= self._next_look
 
-    def _go_on(self, worker: WorkerProcess, taken: TakenPack) -> TakenPack | None:
+    def _go_on(self, worker: WorkerProcess, taken: TakenPack) -> None:
         """Send the next part; where none is left the pack has ended."""
         if taken.parts:
             self._send(worker, taken)
-            return taken
-        del self._taken[worker]
+            return
         try:
             taken.leased.end()
         except LeaseLostError:
-            self._tell_lost(taken)
-            taken.leased.lease.close()
+            self._drop(worker)
         else:
+            del self._taken[worker]
             self._tally.packs += 1
-        return None
 
     def _send(self, worker: WorkerProcess, taken: TakenPack) -> None:
         part = taken.parts.popleft()
-        worker.take(part)
         taken.pace.restart()
         count, place = len(self._workers), self._workers.index(worker)
         job = PackJob(
@@ -147,8 +144,7 @@ class QueueWorker(WorkerPool):
             worker.gpu,
             fence=taken.leased.fence,
         )
-        with suppress(OSError):  # one that died idle is noticed when its pipe is read
-            worker.pipe.send(job)
+        worker.train(job)
 
     def _take(self, worker: WorkerProcess) -> None:
         """Have the process train a pack, if there is one to take."""
@@ -203,58 +199,48 @@ class QueueWorker(WorkerPool):
     def _has_no_coordinator(self) -> bool:
         return self._coordinator.judge("folder", list_holders(self._store)).state != "held"
 
-    def _receive(self, worker: WorkerProcess) -> None:
-        try:
-            message = worker.pipe.recv()
-        except (EOFError, OSError):
-            self._replace(worker)
-            return
-        worker.hear(message)
+    def _hear(self, worker: WorkerProcess) -> None:
+        """Take what a process says of its pack."""
         taken = self._taken[worker]
-        if isinstance(message, JobDone):
-            worker.pack = None
-            if isinstance(message.error, LeaseLostError):
-                self._drop(worker)
-            elif message.error is not None:
-                raise message.error
-        elif not isinstance(message, Heartbeat):
-            taken.pace.hear()
-            taken.tell(message)
-            if isinstance(message, RunEnded):
-                worker.ended.add(message.record.key)
-            self._hear_event(message)
 
-    def _hear_event(self, event: object) -> None:
+        def pass_on(event: Event) -> None:
+            taken.tell(event)
+            self._hear_event(event)
+
+        try:
+            message = self._receive(worker, pass_on)
+        except LeaseLostError:
+            self._drop(worker)
+            return
+        if message is None:
+            self._replace(worker)
+
+    def _hear_event(self, event: Event) -> None:
         if isinstance(event, RunEnded):
             record = event.record
             (self._tally.done if record.status == "done" else self._tally.failed).append(record.key)
-        self._on_event(event)  # type: ignore[arg-type]
+        self._on_event(event)
 
     def _replace(self, worker: WorkerProcess) -> None:
         """Put a new process in the place of one that died, and go on with its pack if that is still ours."""
-        code, pack, taken = worker.await_end(), worker.pack, self._taken.pop(worker, None)
-        place = self._workers.index(worker)
-        if taken is not None and pack is not None:
-            try:
-                again = taken.losses.take_back(pack, code, worker.ended, self._hear_event)
-                taken.parts.extendleft(reversed(again))
-            except LeaseLostError:
-                self._tell_lost(taken)
-                taken.leased.lease.close()
-                taken = None
-        self._exchange(worker)
-        if taken is not None:
-            self._taken[self._workers[place]] = taken
+        code, taken = worker.await_end(), self._taken[worker]
+        assert worker.pack is not None  # who has none is not listened to
+        try:
+            again = taken.losses.take_back(worker.pack, code, worker.ended, self._hear_event)
+        except LeaseLostError:
+            self._drop(worker)
+            self._exchange(worker)
+            return
+        taken.parts.extendleft(reversed(again))
+        new = self._exchange(worker)
+        self._taken[new] = self._taken.pop(worker)
 
     def _drop(self, worker: WorkerProcess) -> None:
         """Let go of a pack that another has by now."""
         taken = self._taken.pop(worker)
-        self._tell_lost(taken)
-        taken.leased.lease.close()
-
-    def _tell_lost(self, taken: TakenPack) -> None:
         keys = ", ".join(run.key for run in taken.pack.runs)
         self._log(Caution(f"another worker has taken over {keys}; nothing more of it is written here"))
+        taken.leased.lease.close()
 
     def _end_still(self) -> None:
         """End processes whose pack makes no headway, or is another's; what comes of it is `_replace`'s."""

@@ -13,10 +13,9 @@ from headstart.events import Event, Log, OnEvent
 from headstart.execute.backend import Losses
 from headstart.execute.open_queue import OpenQueue
 from headstart.execute.pack_events import EventWriter
-from headstart.store.lease import Pulse
+from headstart.store.lease_heart import Pulse
 from headstart.store.pack_queue import LeasedPack
 from headstart.store.records import is_recorded
-from headstart.store.runs import RunStore
 from headstart.training.grouping import halve_pack
 from headstart.wording import format_count
 
@@ -57,14 +56,13 @@ class TakenPack:
     leased: LeasedPack
     pack: Pack
     pace: Pace
-    store: RunStore
     losses: Losses
     parts: deque[Pack]
     writer: EventWriter
-    part: Pack | None = None
 
     def tell(self, event: Event) -> None:
-        """Tell the coordinator."""
+        """Tell the coordinator what its process told, which makes headway."""
+        self.pace.hear()
         self.writer.on_event(event)
 
 
@@ -81,7 +79,7 @@ def begin_pack(leased: LeasedPack, pace: Pace, queue: OpenQueue, on_event: OnEve
     losses = Losses(queue.prepared, store, log)
     writer = EventWriter(leased.files.told_file(leased.pack.id, leased.number), pack.runs)
     parts = deque([replace(pack, runs=left)] if left else [])
-    taken = TakenPack(leased, pack, pace, store, losses, parts, writer)
+    taken = TakenPack(leased, pack, pace, losses, parts, writer)
     if left and leased.lost >= _HALVED_AFTER:
         _be_careful(taken, on_event, log)
     return taken

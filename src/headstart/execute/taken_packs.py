@@ -35,7 +35,7 @@ class TakenPacks:
         self._watch = LeaseWatch(stale, clock)
         self._readers: dict[str, EventReader] = {}
         self._next_check = float("-inf")
-        self._workers: int | None = None
+        self._has_workers = False
 
     @property
     def count(self) -> int:
@@ -87,8 +87,6 @@ class TakenPacks:
 
     def _tell_workers(self, count: int) -> None:
         """Say when the first worker has a pack, and when none has any more."""
-        if self._workers is None and not count:
-            return
-        if self._workers is None or bool(count) != bool(self._workers):
+        if bool(count) != self._has_workers:
             self._log(f"{format_count(count, 'worker')} training" if count else "no worker is training")
-        self._workers = count
+        self._has_workers = bool(count)

@@ -28,7 +28,7 @@ from headstart.planning.step_benchmark import StepBenchmark
 from headstart.planning.time_steps import run_step_benchmark
 from headstart.prepared import PreparedStudy
 from headstart.processors import pin_process
-from headstart.store.lease import Fence, LeaseLostError
+from headstart.store.fences import Fence, LeaseLostError
 from headstart.store.runs import RunStore
 from headstart.training.group_training import GroupBrokenError, follow_pack
 from headstart.training.train_pack import train_pack

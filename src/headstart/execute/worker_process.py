@@ -15,9 +15,10 @@ from headstart.config.runs import Pack
 from headstart.environment import read_seconds
 from headstart.execute.safe_start import keep_out_current_folder, keep_out_interrupts
 from headstart.execute.server_watch import keep_server_going
-from headstart.execute.worker import Heartbeat, serve_jobs
+from headstart.execute.worker import Heartbeat, PackJob, serve_jobs
 from headstart.interrupts import continue_children
 from headstart.os_faults import beginning
+from headstart.planning.step_benchmark import StepBenchmark
 from headstart.prepared import PreparedStudy
 from headstart.store.runs import RunStore
 
@@ -90,10 +91,16 @@ class WorkerProcess:
         self.silence += seconds
         self.quiet += seconds
 
-    def take(self, pack: Pack) -> None:
-        """Have a pack in hand."""
-        self.pack, self.ended = pack, set()
+    def train(self, job: PackJob) -> None:
+        """Have it train a pack, which it has in hand until that has ended."""
+        self.pack, self.ended = job.pack, set()
+        self.send(job)
+
+    def send(self, task: PackJob | StepBenchmark) -> None:
+        """Send it something to do."""
         self.hear(None)
+        with suppress(OSError):  # one that died idle is noticed when its pipe is read
+            self.pipe.send(task)
 
     @property
     def works(self) -> bool:

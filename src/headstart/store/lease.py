@@ -3,18 +3,15 @@
 The lease `name` is the file `<name>.<number>.held` with the highest number; it ends as
 `<name>.<number>.free`, or with its process. Who finds it ended makes the file of the next number, which only
 one can: files are made exclusively and whole. The holder renews a count in its file, so that a process on
-another machine sees whether it lives: what counts is that the file changes, never a clock. `Fence` says
-whether a lease is still in force, in this process or in another that it was sent to.
+another machine sees whether it lives: what counts is that the file changes, never a clock.
 """
 
 from __future__ import annotations
 
 import os
-import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -22,119 +19,24 @@ from headstart.environment import read_seconds
 from headstart.errors import OutputError
 from headstart.events import Log, ignore_log
 from headstart.os_faults import beginning, writing
+from headstart.store.fences import Fence
 from headstart.store.holders import Holder, describe_this_process
-from headstart.store.lease_files import COUNT_DIGITS, FREE, HELD, LeaseFile, list_lease_files, make_lease_file
+from headstart.store.lease_files import FREE, HELD, LeaseFile, list_lease_files, make_lease_file
+from headstart.store.lease_heart import Heart, Pulse
 
 #: Seconds between two renewals, and those without one after which a holder elsewhere counts as ended.
 BEAT_SECONDS: Final = 5.0
 STALE_SECONDS: Final = 60.0
-#: The environment's word for the latter, for slow file systems: the same on all machines. The most renewals
-#: that fall due meanwhile.
+#: The environment's word for the latter, for slow file systems: the same on all machines.
 STALE_VARIABLE: Final = "HEADSTART_STALE_SECONDS"
+#: Renewals that fall due meanwhile, at least.
 _BEATS: Final = 12
 #: Seconds between two looks at a lease that somebody else holds.
 POLL_SECONDS: Final = 0.5
-
-
-#: What is said where a lease is no longer in force, and what to do.
-_TAKEN: Final = (
-    "this process has lost its lock; nothing more is written",
-    "run again when the process that took it over has ended",
-)
-_GONE: Final = (
-    "was moved or removed while it was in use; nothing more is written",
-    "run again, with the folder where it was, or with out= naming where it is now",
-)
-
-
 #: What to do where this very process has it: in a thread, or further up the same calls.
 _OWN_FIX: Final = "let that call end first, or name another folder: out=FOLDER"
 #: Tokens of the leases that this process holds: one that it could not give back is nobody's.
 _LIVING: Final = set[str]()
-
-
-class LeaseLostError(OutputError):
-    """The lease has ended, or another process has taken it: nothing may be written under it."""
-
-
-@dataclass(frozen=True)
-class Fence:
-    """A lease that this process, or the one that it works for, holds; can be sent to another process."""
-
-    file: Path
-    holder: Holder
-
-    @property
-    def is_held(self) -> bool:
-        """Whether the lease is still in force."""
-        entries = list_lease_files(self.file.parent, self.file.name.split(".")[0])
-        return bool(entries) and entries[-1].file == self.file and entries[-1].read()[0] == self.holder
-
-    def check(self) -> None:
-        """See that the lease is still in force.
-
-        Raises:
-            LeaseLostError: it is not.
-            MachineError: that cannot be known.
-        """
-        with writing(self.file.parent):
-            if self.is_held:
-                return
-        what, fix = _TAKEN if self.file.parent.is_dir() else _GONE
-        raise LeaseLostError(what, where=str(self.file.parent.parent), fix=fix)
-
-
-@dataclass(frozen=True)
-class Fences:
-    """Several leases, all of which must be in force."""
-
-    parts: tuple[Fence, ...]
-
-    @property
-    def is_held(self) -> bool:
-        """Whether each is."""
-        return all(part.is_held for part in self.parts)
-
-    def check(self) -> None:
-        """As `Fence.check`, of each."""
-        for part in self.parts:
-            part.check()
-
-
-def lend_lease(folder: Path, name: str, holder: Holder) -> Fence:
-    """A lease for a process elsewhere that works for this one; it is in force until `withdraw` ends it.
-
-    Nobody renews it: who lends it sees by other means whether the other lives.
-
-    Raises:
-        MachineError: its file cannot be written.
-    """
-    fence = Fence(folder / f"{name}.1.{HELD}", holder)
-    with writing(folder):
-        folder.mkdir(parents=True, exist_ok=True)
-        make_lease_file(fence.file, holder)
-    return fence
-
-
-def withdraw(fence: Fence) -> None:
-    """End a lease that was lent: whoever has it writes no more."""
-    with suppress(OSError):
-        fence.file.unlink(missing_ok=True)
-
-
-class Pulse:
-    """Whether the holder of a lease still makes headway, so that it is renewed; and whether it was lost.
-
-    This one always does, as long as its process lives.
-    """
-
-    def __init__(self) -> None:
-        self.is_lost = False
-
-    @property
-    def lives(self) -> bool:
-        """Whether the lease is to be renewed."""
-        return True
 
 
 def read_stale_seconds() -> float:
@@ -212,7 +114,7 @@ def _offering(folder: Path, name: str, holder: Holder) -> Iterator[Holder]:
 
 @contextmanager
 def _beating(fence: Fence, stale: float, pulse: Pulse) -> Iterator[None]:
-    heart = _Heart(fence, min(BEAT_SECONDS, stale / _BEATS), pulse)
+    heart = Heart(fence, min(BEAT_SECONDS, stale / _BEATS), pulse)
     with beginning("the thread that renews the lock"):
         heart.start()
     try:
@@ -333,13 +235,12 @@ def _is_alone(fence: Fence, judged: list[LeaseFile]) -> bool:
     Another may have taken the lease, and even given it back, since those were read.
     """
     known = {entry.file for entry in judged}
-    name = fence.file.name.split(".")[0]
-    others = {entry.file for entry in list_lease_files(fence.file.parent, name)} - {fence.file}
+    others = {entry.file for entry in list_lease_files(fence.file.parent, fence.name)} - {fence.file}
     if not others <= known:
         fence.file.unlink(missing_ok=True)
         return False
     # What a killed one left as it made its file, too; one who is making his tries again.
-    for file in (*others, *fence.file.parent.glob(f".{name}.*.{HELD}-*")):
+    for file in (*others, *fence.file.parent.glob(f".{fence.name}.*.{HELD}-*")):
         file.unlink(missing_ok=True)
     return True
 
@@ -353,35 +254,3 @@ def _release(folder: Path, name: str, holder: Holder) -> None:
         entries = list_lease_files(folder, name)
         if holder.process == os.getpid() and entries and entries[-1].read()[0] == holder:
             entries[-1].file.rename(entries[-1].file.with_suffix(f".{FREE}"))
-
-
-class _Heart(threading.Thread):
-    """Renews the count in a lease's file, while it is in force."""
-
-    def __init__(self, fence: Fence, interval: float, pulse: Pulse) -> None:
-        super().__init__(name="headstart-lease", daemon=True)
-        self._fence, self._interval, self._pulse = fence, interval, pulse
-        self._end = threading.Event()
-
-    def run(self) -> None:
-        """Count, until it is stopped or another has the lease."""
-        beats = 0
-        while not self._end.wait(self._interval):
-            # A disk that fails for a while, or no more open files: the next renewal may do.
-            with suppress(OSError):
-                if not self._fence.is_held:
-                    self._pulse.is_lost = True
-                    return
-                if self._pulse.lives:
-                    beats += 1
-                    self._renew(beats)
-
-    def _renew(self, beats: int) -> None:
-        with self._fence.file.open("rb+") as stream:
-            stream.seek(-COUNT_DIGITS - 1, os.SEEK_END)
-            stream.write(f"{beats:0{COUNT_DIGITS}d}".encode())
-
-    def stop(self) -> None:
-        """Count no more."""
-        self._end.set()
-        self.join()

@@ -9,8 +9,10 @@ from random import Random
 
 from headstart.os_faults import writing
 from headstart.records.queue import PackList, QueuedPack, QueueManifest, identify_pack
+from headstart.store.fences import Fence
 from headstart.store.json_files import make_damage
-from headstart.store.lease import Fence, Pulse, take_lease
+from headstart.store.lease import take_lease
+from headstart.store.lease_heart import Pulse
 from headstart.store.lease_watch import LeaseWatch
 from headstart.store.queue_files import PACK_LEASE, QueueFiles
 from headstart.store.taking import MOST_TRIES, choose_next, choose_watched
@@ -34,7 +36,7 @@ class LeasedPack:
     @property
     def number(self) -> int:
         """Of its lease, by which holders of one pack are told apart."""
-        return int(self.fence.file.name.split(".")[1])
+        return self.fence.number
 
     def end(self) -> None:
         """Mark the pack as ended, and give it back.

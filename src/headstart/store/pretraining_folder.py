@@ -12,8 +12,9 @@ from headstart.config.pretraining import Pretraining
 from headstart.errors import HeadstartError, OutputError
 from headstart.events import Log, ignore_log
 from headstart.files import write_file_atomically, write_text
+from headstart.store.fences import Fence
 from headstart.store.flat_keys import flatten_keys
-from headstart.store.lease import Fence, clearing_traces, hold_lease
+from headstart.store.lease import clearing_traces, hold_lease
 from headstart.store.pretraining_layout import PretrainingLayout
 
 _FIX: Final = "wait for it (--wait, or wait=True in Python), or name another folder: out=FOLDER"

@@ -12,16 +12,14 @@ after a power cut the coordinator writes it anew.
 
 from __future__ import annotations
 
-import os
 import re
-import tempfile
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Literal, TypeVar
 
 from headstart.errors import DamagedFileError
-from headstart.files import FILE_MODE, remove_folder
+from headstart.files import FILE_MODE, remove_folder, write_text
 from headstart.json_text import join_pairs, parse_json, refuse_constant
 from headstart.os_faults import reading, writing
 from headstart.records import Record
@@ -128,19 +126,20 @@ class QueueFiles:
 
     def remove_leases(self, pack: str) -> None:
         """Take the pack from whoever has it: its fence tells."""
-        folder = self.lease_folder(pack)
-        with writing(folder), suppress(FileNotFoundError):
-            remove_folder(folder)
+        _remove(self.lease_folder(pack))
 
-    def remove_part(self, name: Literal["leases", "free", "ended"]) -> None:
-        """Remove all leases, or all marks of a kind."""
-        with writing(self.folder), suppress(FileNotFoundError):
-            remove_folder(self.folder / name)
+    def remove_packs(self, lists: int) -> None:
+        """Remove so many lists with all leases and marks: what is left is the manifest."""
+        for name in ("leases", "free", "ended"):
+            _remove(self.folder / name)
+        for number in range(1, lists + 1):
+            file = self.list_file(number)
+            with writing(file):
+                file.unlink(missing_ok=True)
 
     def remove(self) -> None:
         """Remove the queue: whoever has a pack of it has lost it."""
-        with writing(self.folder), suppress(FileNotFoundError):
-            remove_folder(self.folder)
+        _remove(self.folder)
 
     def _read(self, kind: type[_R], file: Path, most: int) -> _R:
         with reading(file):
@@ -155,17 +154,7 @@ class QueueFiles:
         return validate(kind, values, file)
 
     def _write(self, file: Path, record: Record) -> None:
-        """Write it beside its place, then put it there: without a sync, unlike what has to last."""
-        with writing(file):
-            file.parent.mkdir(parents=True, exist_ok=True)
-            descriptor, name = tempfile.mkstemp(dir=file.parent, prefix=f".{file.name}-")
-            try:
-                with os.fdopen(descriptor, "w", encoding="utf-8") as stream:
-                    stream.write(record.model_dump_json() + "\n")
-                Path(name).chmod(FILE_MODE)
-                Path(name).replace(file)
-            finally:
-                Path(name).unlink(missing_ok=True)
+        write_text(file, record.model_dump_json() + "\n", synced=False)
 
 
 def _read_whole(file: Path, most: int) -> bytes:
@@ -178,6 +167,12 @@ def _read_whole(file: Path, most: int) -> bytes:
             f"is larger than {most // 2**20} MiB", where=str(file), expected="the file as Headstart wrote it"
         )
     return content
+
+
+def _remove(folder: Path) -> None:
+    """Remove the folder, if it is there."""
+    with writing(folder), suppress(FileNotFoundError):
+        remove_folder(folder)
 
 
 def _list_packs(folder: Path) -> set[str]:

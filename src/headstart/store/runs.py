@@ -13,10 +13,10 @@ from headstart.errors import DamagedFileError
 from headstart.files import write_text
 from headstart.records import CheckpointDigest, Look, PlacementRecord, RunRecord, StoppingRule
 from headstart.store.ended_packs import read_unsettled, settle_pack, settle_packs, write_pack
+from headstart.store.fences import Fence, Fences
 from headstart.store.folder_mark import write_mark
 from headstart.store.json_files import read_json
 from headstart.store.layout import StudyLayout
-from headstart.store.lease import Fence, Fences
 from headstart.store.leftovers import sweep_study_folder
 from headstart.store.looks import log_look, read_looks
 from headstart.store.model_cards import MakeCard, rewrite_cards

@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import Final
 
 from headstart.events import Log, ignore_log
+from headstart.store.fences import Fence
 from headstart.store.folder_mark import read_mark
 from headstart.store.holders import Holder
 from headstart.store.layout import StudyLayout
-from headstart.store.lease import Fence, clearing_traces, hold_lease
+from headstart.store.lease import clearing_traces, hold_lease
 from headstart.store.lease_files import LeaseFile, list_lease_files
 from headstart.store.same_study import check_folder
 

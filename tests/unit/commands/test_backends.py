@@ -42,6 +42,24 @@ def test_this_process_is_no_cluster(words: StudyFile) -> None:
         run(load_study(words(workers=0)), backend="ray")
 
 
+@pytest.mark.parametrize(
+    ("elsewhere", "option"),
+    [({"backend": "ray"}, "--backend ray"), ({"local_workers": False}, "--no-local-workers")],
+    ids=["ray", "workers"],
+)
+def test_processes_elsewhere_train_no_model_together(
+    words: StudyFile, elsewhere: dict[str, Any], option: str
+) -> None:
+    study = load_study(words(workers=1, parallel={"kind": "ddp", "processes": 2}))
+    with pytest.raises(HeadstartError) as caught:
+        run(study, **elsewhere)
+    assert (caught.value.got, caught.value.where) == (
+        "parallel trains one model by processes of this machine",
+        option,
+    )
+    assert not Path(study.out).exists()
+
+
 def test_without_ray_the_extra_is_named(words: StudyFile, monkeypatch: pytest.MonkeyPatch) -> None:
     real = builtins.__import__
 

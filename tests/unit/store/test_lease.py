@@ -18,8 +18,9 @@ import pytest
 
 from headstart.errors import OutputError
 from headstart.store import holders, lease
+from headstart.store.fences import Fence, LeaseLostError
 from headstart.store.holders import Holder, describe_this_process, read_start
-from headstart.store.lease import Fence, Fences, LeaseLostError, hold_lease, lend_lease, withdraw
+from headstart.store.lease import hold_lease
 from headstart.store.lease_files import LeaseFile, format_holder, list_lease_files, make_lease_file
 
 ELSEWHERE = {"machine": "another", "host": "far", "process": 4}
@@ -341,14 +342,3 @@ def test_a_fence_tells_a_folder_that_is_gone_from_one_that_was_taken(tmp_path: P
         (tmp_path / "out").rename(tmp_path / "elsewhere")
         with pytest.raises(LeaseLostError, match="was moved or removed while it was in use"):
             held.fence.check()  # type: ignore[attr-defined]
-
-
-def test_a_lease_that_was_lent_is_in_force_until_it_is_withdrawn(tmp_path: Path) -> None:
-    lent, other = (lend_lease(tmp_path, name, describe_this_process()) for name in ("one", "two"))
-    both = Fences((lent, other))
-    both.check()
-    withdraw(other)
-    lent.check()
-    with pytest.raises(LeaseLostError):
-        both.check()
-    withdraw(other)  # once more does no harm

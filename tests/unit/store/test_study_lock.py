@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from headstart.errors import OutputError
+from headstart.store.fences import LeaseLostError
 from headstart.store.holders import Holder
-from headstart.store.lease import LeaseLostError
 from headstart.store.runs import RunStore
 from headstart.store.study_lock import hold_study_folder
 from small_studies import make_record, make_study

@@ -34,8 +34,8 @@ from headstart.planning.step_benchmark import StepBenchmark, StepTimes
 from headstart.prepared import PreparedStudy
 from headstart.records import RunRecord
 from headstart.stages import tell_stage
+from headstart.store.fences import Fence, Fences, lend_lease, withdraw
 from headstart.store.holders import describe_this_process
-from headstart.store.lease import Fence, Fences, lend_lease, withdraw
 from headstart.store.runs import RunStore
 from headstart.wording import format_count
 

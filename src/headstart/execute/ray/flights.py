@@ -8,7 +8,7 @@ from typing import Final
 from headstart.config.runs import Pack
 from headstart.execute.ray.calls import Handle, Needs
 from headstart.records import format_duration
-from headstart.store.lease import Fence
+from headstart.store.fences import Fence
 
 #: A task may take so many times what was expected of it at most, and never less than so many seconds; after
 #: that it may go on as long as something happened within the latter.

@@ -24,7 +24,7 @@ from headstart.events import Event, RunEnded
 from headstart.execute.ray.calls import Letter, Mailbox
 from headstart.interrupts import Interrupted, raise_interrupts
 from headstart.records import Gpu, RunRecord
-from headstart.store.lease import LeaseLostError
+from headstart.store.fences import LeaseLostError
 from headstart.store.runs import RunStore
 
 if TYPE_CHECKING:

@@ -20,7 +20,7 @@ from headstart.execute.worker_process import Patience
 from headstart.planning.placement import Placement
 from headstart.planning.step_benchmark import StepBenchmark
 from headstart.records import Estimate, Range
-from headstart.store.lease import Fences, LeaseLostError
+from headstart.store.fences import Fences, LeaseLostError
 from headstart.store.runs import RunStore
 from headstart.training.prepare import prepare_study
 from ray_stand_in import GIB, Fate, StandIn

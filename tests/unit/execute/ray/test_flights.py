@@ -10,8 +10,8 @@ from headstart.config.runs import Pack
 from headstart.execute.ray.calls import Needs
 from headstart.execute.ray.flights import Flight, find_deadline
 from headstart.records import Estimate, Range
+from headstart.store.fences import Fence
 from headstart.store.holders import describe_this_process
-from headstart.store.lease import Fence
 from tiny import make_tiny_run
 
 
