@@ -50,7 +50,6 @@ _MOST_NODES: Final = 5
 _MORE_MEMORY: Final = 2
 #: Tasks that wait in Ray's queue beyond those that run: what an autoscaler sees.
 _LEAST_WAITING: Final = 16
-_FOLDER: Final = "ray"
 
 
 @contextmanager
@@ -87,7 +86,7 @@ def open_ray_backend(
 def _marking_folder(store: RunStore) -> Iterator[Token]:
     """A file in the study's folder by which nodes know it; what an earlier call left there is removed."""
     store.check_held()
-    folder = store.own_folder.absolute() / _FOLDER
+    folder = store.ray_folder.absolute()
     shutil.rmtree(folder, ignore_errors=True)
     token = Token(folder / "token", uuid.uuid4().hex)
     write_text(token.file, token.word)
