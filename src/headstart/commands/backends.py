@@ -52,6 +52,12 @@ def prepare_backend(study: Study, trainers: Trainers) -> None:
             where=trainers.option,
             fix=f"leave parallel out of the study, or {trainers.option}",
         )
+    if trainers.backend == "ray" and study.workers == 0:
+        raise HeadstartError(
+            "workers: 0 trains in this process",
+            where=trainers.option,
+            fix="set workers: auto, or 1 or more",
+        )
     if is_here and study.workers != 0:
         preload_workers()
 

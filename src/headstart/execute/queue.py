@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from typing import Final, Literal
 
 from headstart.config.runs import Pack
-from headstart.errors import DamagedFileError, HeadstartError
+from headstart.errors import DamagedFileError
 from headstart.events import Log, OnEvent, RunEnded, ignore_log
 from headstart.execute.backend import Losses
 from headstart.execute.local import LocalBackend
@@ -46,12 +46,6 @@ def open_queue_backend(
     study: PreparedStudy, store: RunStore, log: Log = ignore_log
 ) -> Iterator[QueueBackend]:
     """A backend whose queue is closed with the block, unless packs are left: then workers go on."""
-    if study.study.parallel is not None:
-        raise HeadstartError(
-            "workers on other machines train each model on one device",
-            where="parallel",
-            fix="leave parallel out, or --no-local-workers",
-        )
     backend = QueueBackend(study, store, log)
     try:
         yield backend

@@ -61,10 +61,6 @@ def open_ray_backend(
     Raises:
         HeadstartError: the cluster is not reached, or cannot train the study.
     """
-    if opened.study.workers == 0:
-        raise HeadstartError(
-            "workers: 0 trains in this process", where="--backend ray", fix="set workers: auto, or 1 or more"
-        )
     tell_stage("connecting to the Ray cluster")
     cluster = RayCluster(address)
     try:
