@@ -16,7 +16,7 @@ from headstart.execute.group import open_backend as open_here
 from headstart.execute.open_study import OpenStudy
 from headstart.execute.pool import preload_workers
 from headstart.execute.queue import open_queue_backend
-from headstart.execute.ray.backend import open_ray_backend
+from headstart.execute.ray.opening import open_ray_backend
 from headstart.store.queue_end import end_queue
 
 BackendName = Literal["local", "ray"]

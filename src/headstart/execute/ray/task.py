@@ -22,6 +22,8 @@ from headstart.config.runs import Pack
 from headstart.errors import HeadstartError
 from headstart.events import Event, RunEnded
 from headstart.execute.ray.calls import Letter, Mailbox
+from headstart.execute.ray.marked_folder import Token
+from headstart.files import write_text
 from headstart.interrupts import Interrupted, raise_interrupts
 from headstart.records import Gpu, RunRecord
 from headstart.store.lease import LeaseLostError
@@ -40,9 +42,9 @@ _LAST_SECONDS: Final = 10.0
 class PackOrder:
     """A pack to train with `threads` threads, while `workers` tasks train in all.
 
-    `store` is the study's folder as who ordered it sees it; a node that sees `token` in `token_file` writes
-    there. One that does not trains in a folder of its own, begins at `states`, if any, and calls the study
-    `tracking_id` where trackers ask. A sign of life is sent every `beat` seconds.
+    `store` is the study's folder as who ordered it sees it; a node that sees its `token` writes there. One
+    that does not trains in a folder of its own, begins at `states`, if any, and calls the study `tracking_id`
+    where trackers ask. A sign of life is sent every `beat` seconds.
     """
 
     attempt: str
@@ -51,19 +53,10 @@ class PackOrder:
     workers: int
     study_id: str
     store: RunStore
-    token_file: Path
-    token: str
+    token: Token
     beat: float
     states: bytes | None = None
     tracking_id: str | None = None
-
-    @property
-    def sees_folder(self) -> bool:
-        """Whether this process sees the study's folder."""
-        try:
-            return self.token_file.read_text(encoding="ascii") == self.token
-        except (OSError, ValueError):
-            return False
 
 
 @dataclass(frozen=True)
@@ -158,7 +151,7 @@ def _train(order: PackOrder, study: bytes, reporter: Reporter) -> PackAnswer:
     torch.set_num_threads(max(1, order.threads))
     prepared, host = unship_study(order.study_id, study), socket.gethostname()
     on_event = throttle_steps(reporter.on_event)
-    if order.sees_folder:
+    if order.token.is_seen:
         records = train_pack(order.pack, prepared, order.store, order.workers, on_event)
         return PackAnswer(host, tuple(records))
     _check_alone(order)
@@ -193,8 +186,7 @@ def _own_folder(order: PackOrder) -> Iterator[RunStore]:
         if order.states is not None:
             unpack(order.states, store)
         if order.tracking_id is not None:
-            store.tracking_id_file.parent.mkdir(parents=True, exist_ok=True)
-            store.tracking_id_file.write_text(order.tracking_id, encoding="ascii")
+            write_text(store.tracking_id_file, order.tracking_id)
         yield store
     finally:
         shutil.rmtree(folder, ignore_errors=True)

@@ -10,7 +10,8 @@ import pytest
 
 from headstart.errors import HeadstartError
 from headstart.execute.ray.calls import Handle, LostTaskError, Needs, Node
-from headstart.execute.ray.nodes import Token, survey_cluster
+from headstart.execute.ray.marked_folder import Token
+from headstart.execute.ray.nodes import survey_cluster
 from headstart.execute.ray.probe import look_at_node
 from headstart.execute.ray.task import NodeSurvey
 from headstart.records import Gpu
