@@ -150,7 +150,7 @@ class RayBackend:
             return
         if answer.error is not None:
             raise answer.error
-        if answer.is_interrupted or answer.is_lease_lost:
+        if answer.is_cut_short:
             self._store.check_held()
             self._lose(flight, "ended", "was interrupted", on_event)
             return

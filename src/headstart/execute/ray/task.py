@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from headstart.planning.step_benchmark import StepBenchmark, StepTimes
 
 #: Seconds between two letters of one task, and those for which its last ones are awaited.
-LETTER_SECONDS: Final = 1.0
+_LETTER_SECONDS: Final = 1.0
 _LAST_SECONDS: Final = 10.0
 
 
@@ -63,15 +63,14 @@ class PackOrder:
 class PackAnswer:
     """How a pack's task ended: the records of its runs, or what kept them from being written.
 
-    `results` are what the runs left, as bytes, where the node does not see the study's folder.
+    `results` are what the runs left, as bytes, where the node does not see the study's folder. A task is cut
+    short by a signal, or by the loss of its lease.
     """
 
-    host: str
     records: tuple[RunRecord, ...] = ()
     results: bytes | None = None
     error: HeadstartError | None = None
-    is_interrupted: bool = False
-    is_lease_lost: bool = False
+    is_cut_short: bool = False
 
 
 @dataclass(frozen=True)
@@ -100,7 +99,7 @@ class Reporter:
             self._messages.append(event)
 
     def _run(self) -> None:
-        while not self._end.wait(min(LETTER_SECONDS, self._beat)):
+        while not self._end.wait(min(_LETTER_SECONDS, self._beat)):
             if self._messages or time.monotonic() - self._sent >= self._beat:
                 self._send()
 
@@ -124,18 +123,17 @@ class Reporter:
 
 def train_pack_in_task(order: PackOrder, study: bytes, mailbox: Mailbox) -> PackAnswer:
     """Train a pack; told to end, it saves its runs' states first."""
-    host = socket.gethostname()
     try:
         with Reporter(mailbox, order.attempt, order.beat) as reporter, raise_interrupts():
             return _train(order, study, reporter)
     except LeaseLostError:
-        return PackAnswer(host, is_lease_lost=True)
+        return PackAnswer(is_cut_short=True)
     except HeadstartError as error:
-        return PackAnswer(host, error=error)
+        return PackAnswer(error=error)
     except Interrupted as interrupt:
         if interrupt.signal != signal.SIGINT:  # the node ends, and not this task alone
             os.kill(os.getpid(), interrupt.signal)
-        return PackAnswer(host, is_interrupted=True)
+        return PackAnswer(is_cut_short=True)
 
 
 def _train(order: PackOrder, study: bytes, reporter: Reporter) -> PackAnswer:
@@ -149,11 +147,11 @@ def _train(order: PackOrder, study: bytes, reporter: Reporter) -> PackAnswer:
 
     keep_freed_memory()
     torch.set_num_threads(max(1, order.threads))
-    prepared, host = unship_study(order.study_id, study), socket.gethostname()
+    prepared = unship_study(order.study_id, study)
     on_event = throttle_steps(reporter.on_event)
     if order.token.is_seen:
         records = train_pack(order.pack, prepared, order.store, order.workers, on_event)
-        return PackAnswer(host, tuple(records))
+        return PackAnswer(tuple(records))
     _check_alone(order)
 
     def tell(event: Event) -> None:
@@ -162,7 +160,7 @@ def _train(order: PackOrder, study: bytes, reporter: Reporter) -> PackAnswer:
 
     with _own_folder(order) as store:
         records = train_pack(order.pack, prepared, store, order.workers, tell)
-        return PackAnswer(host, tuple(records), pack_results(store, order.pack.runs))
+        return PackAnswer(tuple(records), pack_results(store, order.pack.runs))
 
 
 def _check_alone(order: PackOrder) -> None:
