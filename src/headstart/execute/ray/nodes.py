@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from headstart.errors import HeadstartError
 from headstart.events import Log
+from headstart.execute.open_queue import VERSIONED
 from headstart.execute.ray.calls import Cluster, Needs, Node
 from headstart.execute.ray.gathering import gather_results
 from headstart.execute.ray.marked_folder import Token
@@ -90,7 +91,7 @@ def _survey(cluster: Cluster, node: Node, has_gpu: bool) -> NodeSurvey:
 
 def _check_nodes(cluster: Cluster, nodes: Sequence[Node], token: Token, log: Log) -> None:
     """See that the nodes have our versions; `log` is told which do not see the folder."""
-    args = [str(token.file), token.word]
+    args = [str(token.file), token.word, VERSIONED]
     handles = [cluster.submit(look_at_node, args, Needs(0), node) for node in nodes]
     found = [one for one in gather_results(cluster, handles, _ANSWER_SECONDS) if one is not None]
     if not found:
@@ -101,7 +102,7 @@ def _check_nodes(cluster: Cluster, nodes: Sequence[Node], token: Token, log: Log
         )
     for one in found:
         _check_headstart(one)
-    for package in ("torch", "transformers"):
+    for package in VERSIONED:
         _tell_of_versions(package, found, log)
     blind = [str(one["host"]) for one in found if not one["sees"]]
     if blind:

@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 
-def look_at_node(file: str, token: str) -> dict[str, str | bool]:
-    """The node's versions, its name, and whether the file is there and holds the token.
+def look_at_node(file: str, word: str, packages: tuple[str, ...]) -> dict[str, str | bool]:
+    """The node's versions of the packages, its name, and whether the file is there and holds the word.
 
     It is sent whole to the node, with what else is here, and so imports what it needs itself.
     """
-    import platform
     import socket
     from importlib.metadata import PackageNotFoundError, version
 
-    found: dict[str, str | bool] = {"python": platform.python_version(), "host": socket.gethostname()}
-    for package in ("headstart", "torch", "transformers"):
+    found: dict[str, str | bool] = {"host": socket.gethostname()}
+    for package in packages:
         try:
             found[package] = version(package)
         except PackageNotFoundError:
             found[package] = ""
-    found["sees"] = holds_word(file, token)
+    found["sees"] = holds_word(file, word)
     return found
 
 

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from headstart.errors import HeadstartError
+from headstart.execute.open_queue import VERSIONED
 from headstart.execute.ray.calls import Handle, LostTaskError, Needs, Node
 from headstart.execute.ray.marked_folder import Token
 from headstart.execute.ray.nodes import survey_cluster
@@ -28,9 +29,7 @@ class _Cluster(StandIn):
 
     def __init__(self, nodes: Sequence[Node], **found: Any) -> None:
         super().__init__(nodes=nodes)
-        self._found: dict[str, Any] = {
-            name: read_version(name) for name in ("headstart", "torch", "transformers")
-        }
+        self._found: dict[str, Any] = {name: read_version(name) for name in VERSIONED}
         self._found |= {"host": "box", "sees": True} | found
         self.is_lost = False
 
@@ -88,9 +87,10 @@ def test_a_node_with_another_headstart_is_named(survey: Survey, version: str, wh
 
 def test_other_versions_and_blind_nodes_are_told_of(survey: Survey) -> None:
     said = list[str]()
-    survey(_Cluster(CPU_NODES, torch="2.0.0", sees=False), said=said)
+    survey(_Cluster(CPU_NODES, torch="2.0.0", numpy="1.0.0", sees=False), said=said)
     assert "2.0.0 on box: runs may differ by rounding" in said[0]
-    assert "out is not seen from box" in said[1]
+    assert "1.0.0 on box: runs may differ by rounding" in said[1]
+    assert "out is not seen from box" in said[2]
 
 
 def test_nodes_that_are_all_lost_are_one_message(survey: Survey) -> None:
@@ -102,8 +102,9 @@ def test_nodes_that_are_all_lost_are_one_message(survey: Survey) -> None:
 
 def test_a_node_is_looked_at_without_headstart(tmp_path: Path) -> None:
     file = tmp_path / "token"
-    assert look_at_node(str(file), "word")["sees"] is False
+    assert look_at_node(str(file), "word", ())["sees"] is False
     file.write_text("word", encoding="ascii")
-    found = look_at_node(str(file), "word")
+    found = look_at_node(str(file), "word", ("torch", "nothing-like-it"))
     assert found["sees"] is True
     assert found["torch"] == read_version("torch")
+    assert found["nothing-like-it"] == ""
