@@ -53,6 +53,7 @@ class RayBackend:
         token: Token,
         *,
         on_gpu: bool = False,
+        sends_states: bool = True,
         log: Log = ignore_log,
         clock: Callable[[], float] = time.monotonic,
         limits: WaitLimits | None = None,
@@ -61,7 +62,15 @@ class RayBackend:
         self._cluster, self._study, self._log, self._clock = cluster, study, log, clock
         self._store = replace(store, out=store.out.absolute(), fence=_make_absolute(store.fence))
         self._limits, self._patience = limits or WaitLimits(), patience or read_patience()
-        self._orders = Orders(cluster, study, self._store, token, self._patience.beat, on_gpu=on_gpu)
+        self._orders = Orders(
+            cluster,
+            study,
+            self._store,
+            token,
+            self._patience.beat,
+            on_gpu=on_gpu,
+            sends_states=sends_states,
+        )
         self._losses = TaskLosses(study, self._store, log)
         self._capacity = Capacity(cluster, self._limits.look)
         self._waiting: deque[Pack] = deque()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any, Final
 
 from headstart.errors import HeadstartError
@@ -25,14 +26,22 @@ _SURVEY_SECONDS: Final = 300.0
 _PLACE: Final = "the Ray cluster"
 
 
-def survey_cluster(cluster: Cluster, device: str, token: Token, log: Log) -> TrainingCluster:
+@dataclass(frozen=True)
+class Survey:
+    """A cluster as it trains a study, and whether each of its nodes sees the study's folder."""
+
+    cluster: TrainingCluster
+    is_folder_seen: bool
+
+
+def survey_cluster(cluster: Cluster, device: str, token: Token, log: Log) -> Survey:
     """The cluster as it trains a study on `device`.
 
     Raises:
         HeadstartError: no node answers, one has another Headstart, or there is nothing that trains.
     """
     nodes = cluster.list_nodes()
-    _check_nodes(cluster, nodes, token, log)
+    is_folder_seen = _check_nodes(cluster, nodes, token, log)
     has_gpu = device != "cpu" and any(node.gpus for node in nodes)
     if device == "cuda" and not has_gpu:
         raise HeadstartError(
@@ -46,13 +55,14 @@ def survey_cluster(cluster: Cluster, device: str, token: Token, log: Log) -> Tra
         raise HeadstartError("no node has a CPU for tasks", where=_PLACE, fix="start nodes with --num-cpus")
     best = find_best(fitting)
     survey = _survey(cluster, best, has_gpu)
-    return TrainingCluster(
+    training = TrainingCluster(
         name=_name_cluster(survey),
         nodes=tuple(size_node(node) for node in fitting),
         gpus=_list_gpus(survey, best),
         precision=survey.precision,
         supports_bf16=survey.supports_bf16,
     )
+    return Survey(training, is_folder_seen)
 
 
 def find_best(nodes: Sequence[Node]) -> Node:
@@ -89,8 +99,8 @@ def _survey(cluster: Cluster, node: Node, has_gpu: bool) -> NodeSurvey:
     return found
 
 
-def _check_nodes(cluster: Cluster, nodes: Sequence[Node], token: Token, log: Log) -> None:
-    """See that the nodes have our versions; `log` is told which do not see the folder."""
+def _check_nodes(cluster: Cluster, nodes: Sequence[Node], token: Token, log: Log) -> bool:
+    """See that the nodes have our versions. Whether all see the folder; `log` is told which do not."""
     args = [str(token.file), token.word, VERSIONED]
     handles = [cluster.submit(look_at_node, args, Needs(0), node) for node in nodes]
     found = [one for one in gather_results(cluster, handles, _ANSWER_SECONDS) if one is not None]
@@ -112,6 +122,7 @@ def _check_nodes(cluster: Cluster, nodes: Sequence[Node], token: Token, log: Log
                 "Ray's object store, and a run whose node is lost restarts from the beginning"
             )
         )
+    return not blind and len(found) == len(nodes)
 
 
 def _check_headstart(found: dict[str, Any]) -> None:

@@ -28,10 +28,17 @@ def open_ray_backend(
     try:
         with mark_folder(opened.store) as token:
             tell_stage("looking at the nodes of the Ray cluster")
-            surveyed = survey_cluster(cluster, opened.study.device, token, log)
-            opened = opened.on_cluster(surveyed)
-            on_gpu = bool(surveyed.gpus)
-            backend = RayBackend(cluster, opened.prepared, opened.store, token, on_gpu=on_gpu, log=log)
+            survey = survey_cluster(cluster, opened.study.device, token, log)
+            opened = opened.on_cluster(survey.cluster)
+            backend = RayBackend(
+                cluster,
+                opened.prepared,
+                opened.store,
+                token,
+                on_gpu=bool(survey.cluster.gpus),
+                sends_states=not survey.is_folder_seen,
+                log=log,
+            )
             try:
                 yield opened, backend
             finally:

@@ -21,7 +21,11 @@ from headstart.store.runs import RunStore
 
 
 class Orders:
-    """Those of one study, whose tasks say every `beat` seconds that they live."""
+    """Those of one study, whose tasks say every `beat` seconds that they live.
+
+    Training states go along if `sends_states`: where all nodes see the folder they would be read here, and
+    held in Ray's object store, for nothing.
+    """
 
     def __init__(
         self,
@@ -32,9 +36,11 @@ class Orders:
         beat: float,
         *,
         on_gpu: bool,
+        sends_states: bool,
     ) -> None:
         self._cluster, self._study, self._store = cluster, study, store
         self._token, self._beat, self._on_gpu = token, beat, on_gpu
+        self._sends_states = sends_states
         self._id = uuid.uuid4().hex
         self._shared: Shared = None
 
@@ -55,7 +61,7 @@ class Orders:
             store=replace(self._store, fence=_join(self._store.fence, fence)),
             token=self._token,
             beat=self._beat,
-            states=pack_states(self._store, pack.runs),
+            states=pack_states(self._store, pack.runs) if self._sends_states else None,
             tracking_id=self._read_tracking_id(),
         )
         needs = self.need(placement.threads, memory)

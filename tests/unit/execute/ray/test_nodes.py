@@ -51,7 +51,7 @@ def survey(tmp_path: Path) -> Survey:
     token = Token(tmp_path / "out" / ".headstart" / "ray" / "token", "word")
 
     def survey(cluster: StandIn, device: str = "auto", said: list[str] | None = None) -> Any:
-        return survey_cluster(cluster, device, token, (said if said is not None else []).append)
+        return survey_cluster(cluster, device, token, (said if said is not None else []).append).cluster
 
     return survey
 
@@ -91,6 +91,12 @@ def test_other_versions_and_blind_nodes_are_told_of(survey: Survey) -> None:
     assert "2.0.0 on box: runs may differ by rounding" in said[0]
     assert "1.0.0 on box: runs may differ by rounding" in said[1]
     assert "out is not seen from box" in said[2]
+
+
+@pytest.mark.parametrize("sees", [True, False])
+def test_it_is_known_whether_all_nodes_see_the_folder(tmp_path: Path, *, sees: bool) -> None:
+    token = Token(tmp_path / "out" / ".headstart" / "ray" / "token", "word")
+    assert survey_cluster(_Cluster(CPU_NODES, sees=sees), "cpu", token, print).is_folder_seen is sees
 
 
 def test_nodes_that_are_all_lost_are_one_message(survey: Survey) -> None:
