@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 from collections.abc import Iterator, Mapping
@@ -64,6 +65,8 @@ def make_nodes(count: int, *, clocks: tuple[str | None, ...] = ()) -> Iterator[l
     Args:
         clocks: how far each one's clock is off, as faketime has it.
     """
+    if not hasattr(os, "geteuid") or os.geteuid() != 0 or not shutil.which("ip"):
+        pytest.skip("needs root and iproute2: it makes network namespaces")
     mark = f"hs{os.getpid()}"
     bridge = f"{mark}b"[:15]
     nodes = [Node(f"node-{i}", f"10.213.7.{i + 1}", f"{mark}-{i}") for i in range(count)]

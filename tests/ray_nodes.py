@@ -1,4 +1,4 @@
-"""A Ray cluster of two nodes on this machine, each in a network namespace of its own, with one processor."""
+"""A Ray cluster of two nodes, each a machine of `cluster_nodes`, with one processor."""
 
 from __future__ import annotations
 
@@ -12,38 +12,23 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-#: Why it cannot be had; empty where it can.
-MISSING = (
-    "Ray is not installed"
-    if find_spec("ray") is None
-    else "network namespaces need root"
-    if os.name != "posix" or os.geteuid() != 0
-    else "the command `ip` is not there"
-    if shutil.which("ip") is None
-    else ""
-)
+from cluster_nodes import make_nodes
+
 _PORT = 6379
 _STORE = 100_000_000
 
 
-def can_make_namespaces() -> bool:
-    """Whether this system lets root have network namespaces: containers often do not."""
-    name = f"hs{os.getpid()}probe"
-    done = subprocess.run(["ip", "netns", "add", name], capture_output=True, check=False)
-    if done.returncode == 0:
-        subprocess.run(["ip", "netns", "delete", name], capture_output=True, check=False)
-    return done.returncode == 0
-
-
 @dataclass(frozen=True)
-class Node:
-    """A node of the cluster: its namespace and its address there."""
+class RayNode:
+    """A node of the cluster: its namespace and its address there.
 
-    name: str
+    Its processes have numbers like any other's here: Ray goes on when the command that starts it has ended.
+    """
+
+    namespace: str
     address: str
     environment: dict[str, str]
 
@@ -56,11 +41,13 @@ class Node:
         return subprocess.Popen(self._words(words), env=self.environment, text=True, **options)
 
     def _words(self, words: tuple[str, ...]) -> list[str]:
-        return ["ip", "netns", "exec", self.name, *words]
+        return ["ip", "netns", "exec", self.namespace, *words]
 
     def list_processes(self) -> list[int]:
         """All that run on it."""
-        told = subprocess.run(["ip", "netns", "pids", self.name], capture_output=True, text=True, check=False)
+        told = subprocess.run(
+            ["ip", "netns", "pids", self.namespace], capture_output=True, text=True, check=False
+        )
         return [int(word) for word in told.stdout.split()]
 
     def kill(self) -> None:
@@ -73,7 +60,7 @@ class Node:
 class TwoNodes:
     """The head, where a driver runs too, and a worker."""
 
-    def __init__(self, head: Node, worker: Node, folder: str) -> None:
+    def __init__(self, head: RayNode, worker: RayNode, folder: str) -> None:
         self.head, self.worker, self._folder = head, worker, folder
 
     @property
@@ -94,37 +81,23 @@ class TwoNodes:
 @contextmanager
 def two_nodes(environment: dict[str, str]) -> Iterator[TwoNodes]:
     """The cluster, while the block runs; nothing of it is left afterwards."""
-    tag, net = f"hs{os.getpid() % 100_000}", f"10.{77 + os.getpid() % 100}.0"
-    folder = tempfile.mkdtemp(prefix="hsr-", dir="/tmp")  # Ray's sockets need short names
     own = os.environ | environment | {"RAY_USAGE_STATS_ENABLED": "0"}
-    nodes = [Node(f"{tag}{letter}", f"{net}.{place}", own) for place, letter in enumerate("ab", 1)]
-    try:
-        _connect(nodes)
+    with make_nodes(2) as machines:
+        folder = tempfile.mkdtemp(prefix="hsr-", dir="/tmp")  # Ray's sockets need short names
+        nodes = [RayNode(machine.namespace, machine.address, own) for machine in machines]
         cluster = TwoNodes(nodes[0], nodes[1], folder)
-        cluster.start_head()
-        cluster.start_worker()
-        yield cluster
-    finally:
-        for node in nodes:
-            node.kill()
-            _ip("netns", "delete", node.name)
-        time.sleep(0.2)
-        shutil.rmtree(folder, ignore_errors=True)
+        try:
+            cluster.start_head()
+            cluster.start_worker()
+            yield cluster
+        finally:
+            for node in nodes:
+                node.kill()
+            time.sleep(0.2)
+            shutil.rmtree(folder, ignore_errors=True)
 
 
-def _connect(nodes: list[Node]) -> None:
-    for node in nodes:
-        _ip("netns", "add", node.name)
-    ends = [f"{node.name}v" for node in nodes]
-    pairs = ["link", "add", ends[0], "netns", nodes[0].name, "type", "veth"]
-    _ip(*pairs, "peer", "name", ends[1], "netns", nodes[1].name)
-    for node, end in zip(nodes, ends, strict=True):
-        _ip("-n", node.name, "addr", "add", f"{node.address}/24", "dev", end)
-        _ip("-n", node.name, "link", "set", end, "up")
-        _ip("-n", node.name, "link", "set", "lo", "up")
-
-
-def _start(node: Node, where: list[str], folder: str, hidden: Path | None = None) -> None:
+def _start(node: RayNode, where: list[str], folder: str, hidden: Path | None = None) -> None:
     ray = str(Path(sys.executable).with_name("ray"))
     words = [ray, "start", *where, "--node-ip-address", node.address, "--num-cpus", "1"]
     words += ["--object-store-memory", str(_STORE), "--disable-usage-stats", "--temp-dir", folder]
@@ -132,7 +105,3 @@ def _start(node: Node, where: list[str], folder: str, hidden: Path | None = None
         words = ["sh", "-c", f"mount -t tmpfs none '{hidden}' && exec {' '.join(words)}"]
     done = node.run(*words, capture_output=True)
     assert done.returncode == 0, done.stdout + done.stderr
-
-
-def _ip(*words: str) -> None:
-    subprocess.run(["ip", *words], capture_output=True, check=False)

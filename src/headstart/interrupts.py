@@ -73,16 +73,11 @@ def raise_interrupts() -> Iterator[Deferred]:
     if threading.current_thread() is not threading.main_thread():
         yield raised
         return
-    former = {number: signal.getsignal(number) for number in _list_known()}
-    watched = [number for number in former if former[number] != signal.SIG_IGN]
-    with _watch_for_second(frozenset(map(int, watched))):
+    watched = [number for number, handler in _read_handlers().items() if handler != signal.SIG_IGN]
+    with _watch_for_second(frozenset(watched)), keep_handlers():
         for number in watched:
             signal.signal(number, _Raiser(raised))
-        try:
-            yield raised
-        finally:
-            for number in watched:
-                signal.signal(number, former[number] or signal.SIG_DFL)
+        yield raised
 
 
 class _Raiser:
@@ -108,10 +103,9 @@ def defer_interrupts() -> Iterator[Deferred]:
     if threading.current_thread() is not threading.main_thread():
         yield deferred
         return
-    known = {number: signal.getsignal(number) for number in _list_known()}
     former = {
         number: handler
-        for number, handler in known.items()
+        for number, handler in _read_handlers().items()
         if handler == signal.SIG_DFL or isinstance(handler, _Raiser)
     }
     try:
@@ -130,13 +124,16 @@ def keep_handlers() -> Iterator[None]:
 
     Does nothing but in the main thread.
     """
-    is_main = threading.current_thread() is threading.main_thread()
-    former = {number: signal.getsignal(number) for number in _list_known()} if is_main else {}
+    former = _read_handlers() if threading.current_thread() is threading.main_thread() else {}
     try:
         yield
     finally:
         for number, handler in former.items():
             signal.signal(number, handler or signal.SIG_DFL)
+
+
+def _read_handlers() -> dict[int, Any]:
+    return {number: signal.getsignal(number) for number in _list_known()}
 
 
 def _list_known() -> list[int]:

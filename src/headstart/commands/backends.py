@@ -16,7 +16,7 @@ from headstart.execute.group import open_backend as open_here
 from headstart.execute.open_study import OpenStudy
 from headstart.execute.pool import preload_workers
 from headstart.execute.queue import open_queue_backend
-from headstart.execute.ray.backend import open_ray_backend
+from headstart.execute.ray.opening import open_ray_backend
 from headstart.store.queue_end import end_queue
 
 BackendName = Literal["local", "ray"]
@@ -51,6 +51,12 @@ def prepare_backend(study: Study, trainers: Trainers) -> None:
             "parallel trains one model by processes of this machine",
             where=trainers.option,
             fix=f"leave parallel out of the study, or {trainers.option}",
+        )
+    if trainers.backend == "ray" and study.workers == 0:
+        raise HeadstartError(
+            "workers: 0 trains in this process",
+            where=trainers.option,
+            fix="set workers: auto, or 1 or more",
         )
     if is_here and study.workers != 0:
         preload_workers()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -21,7 +20,8 @@ _MOST_WORKERS: Final = 1_024
 
 @dataclass(frozen=True, order=True)
 class NodeSize:
-    """What a node has for tasks: GPUs, processors, and bytes of memory."""
+    """What a node has for tasks: GPUs, processors, and bytes of memory; the larger has more GPUs, or then
+    more processors."""
 
     gpus: int
     processors: int
@@ -50,12 +50,7 @@ class TrainingCluster:
     @property
     def best(self) -> NodeSize:
         """The node that steps are timed on: others are taken to be like it."""
-        return choose_best(self.nodes)
-
-
-def choose_best(nodes: Sequence[NodeSize]) -> NodeSize:
-    """The largest: with the most GPUs, then processors."""
-    return max(nodes)
+        return max(self.nodes)
 
 
 def place_on_cluster(estimate: StudyEstimate, timer: StepTimer, cluster: TrainingCluster) -> Placement:

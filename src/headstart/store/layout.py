@@ -31,6 +31,11 @@ class StudyLayout:
         return self.own_folder / "queue"
 
     @property
+    def ray_folder(self) -> Path:
+        """What tasks of a Ray cluster look for, while a study trains there."""
+        return self.own_folder / "ray"
+
+    @property
     def tracking_id_file(self) -> Path:
         """What tells the study from others in services that show runs."""
         return self.own_folder / "tracking-id"

@@ -39,7 +39,7 @@ def sweep_study_folder(layout: StudyLayout, done: Iterable[str]) -> None:
         done: keys of runs that are, which need no training state.
     """
     sweep_leftovers(layout.out, _OF_STUDY)
-    sweep_leftovers(layout.own_folder, [layout.mark_file.name])
+    sweep_leftovers(layout.own_folder, [layout.mark_file.name, layout.ray_folder.name])
     for sheets in (layout.judging_folder, layout.judgements_folder):
         sweep_leftovers(sheets, matching=_KEY_OF_SHEET)
     models = layout.models_folder

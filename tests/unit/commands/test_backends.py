@@ -38,8 +38,21 @@ def test_an_unknown_backend_is_refused(words: StudyFile) -> None:
 
 
 def test_this_process_is_no_cluster(words: StudyFile) -> None:
-    with pytest.raises(HeadstartError, match="workers: 0 trains in this process"):
-        run(load_study(words(workers=0)), backend="ray")
+    study = load_study(words(workers=0))
+    with pytest.raises(HeadstartError, match="workers: 0 trains in this process") as caught:
+        run(study, backend="ray")
+    assert caught.value.where == "--backend ray"
+    assert not Path(study.out).exists()
+
+
+@pytest.mark.parametrize("others", [{"backend": "ray"}, {"local_workers": False}], ids=["ray", "queue"])
+def test_several_processes_train_one_model_on_this_machine_alone(
+    study_file: StudyFile, others: dict[str, Any]
+) -> None:
+    study = load_study(study_file(arms={"a": {}}, workers=1, parallel={"kind": "ddp", "processes": 2}))
+    with pytest.raises(HeadstartError, match="parallel trains one model by processes of this machine"):
+        run(study, **others)
+    assert not Path(study.out).exists()
 
 
 @pytest.mark.parametrize(

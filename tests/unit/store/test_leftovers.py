@@ -13,6 +13,7 @@ OURS = [
     ".placement.json-abcd1234",
     "ended/.0123456789abcdef.json-abcd1234",
     ".headstart/.folder.json-abcd1234",
+    ".headstart/.ray-abcd1234/runs/a/all/0/predictions.parquet",
     "judging/.abcdefghijkl.json-abcd1234",
     "models/a/.README.md-abcd1234",
     "runs/a/all/0/.record.json-abcd1234",

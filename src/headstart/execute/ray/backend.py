@@ -5,96 +5,41 @@ Ray itself tries nothing again: it would ask for the same memory, and it has hun
 
 from __future__ import annotations
 
-import shutil
 import time
-import uuid
-from collections import Counter, deque
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections import deque
+from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import Any, Final
+from typing import Final
 
 from headstart.config.runs import Pack
 from headstart.errors import HeadstartError
 from headstart.events import Event, Log, OnEvent, RunEnded, ignore_log
-from headstart.execute.backend import Losses
-from headstart.execute.open_study import OpenStudy
-from headstart.execute.ray.calls import Cluster, LossKind, LostTaskError, Needs, NoAnswerError, Node
-from headstart.execute.ray.cluster import RayCluster
+from headstart.execute.ray.calls import Cluster, LossKind, LostTaskError, NoAnswerError, Node
+from headstart.execute.ray.capacity import Capacity
 from headstart.execute.ray.flights import Flight
-from headstart.execute.ray.folders import pack_states, take_in
-from headstart.execute.ray.nodes import Token, find_best, survey_cluster
-from headstart.execute.ray.shipped import ship_study
-from headstart.execute.ray.task import PackAnswer, PackOrder, time_steps_in_task, train_pack_in_task
+from headstart.execute.ray.folders import take_in
+from headstart.execute.ray.gathering import LOOK_SECONDS, await_tasks, gather_results
+from headstart.execute.ray.losses import TaskLosses
+from headstart.execute.ray.marked_folder import Token
+from headstart.execute.ray.nodes import find_best
+from headstart.execute.ray.orders import Orders
+from headstart.execute.ray.task import PackAnswer
 from headstart.execute.ray.waiting import QueueWatch, WaitLimits
 from headstart.execute.worker_process import Patience, read_patience
-from headstart.files import write_text
 from headstart.planning.placement import Placement
 from headstart.planning.step_benchmark import StepBenchmark, StepTimes
 from headstart.prepared import PreparedStudy
 from headstart.records import RunRecord
 from headstart.stages import tell_stage
-from headstart.store.fences import Fence, Fences, lend_lease, withdraw
-from headstart.store.holders import describe_this_process
+from headstart.store.fences import Fence, Fences, withdraw
 from headstart.store.runs import RunStore
 from headstart.wording import format_count
 
-#: Seconds for which tasks are awaited before letters are read again.
-_LOOK_SECONDS: Final = 0.5
 #: Seconds in which tasks that were told to end save their states, and steps are timed.
 _END_SECONDS: Final = 15.0
 _TIMING_SECONDS: Final = 900.0
-#: How often a pack's node may be lost before the pack itself is looked at.
-_MOST_NODES: Final = 5
-#: How much more memory is asked for after a task ran out of it.
-_MORE_MEMORY: Final = 2
 #: Tasks that wait in Ray's queue beyond those that run: what an autoscaler sees.
 _LEAST_WAITING: Final = 16
-_FOLDER: Final = "ray"
-
-
-@contextmanager
-def open_ray_backend(
-    opened: OpenStudy, address: str | None, log: Log = ignore_log
-) -> Iterator[tuple[OpenStudy, RayBackend]]:
-    """A backend whose tasks end with the block, and the study as its cluster trains it.
-
-    Raises:
-        HeadstartError: the cluster is not reached, or cannot train the study.
-    """
-    if opened.study.workers == 0:
-        raise HeadstartError(
-            "workers: 0 trains in this process", where="--backend ray", fix="set workers: auto, or 1 or more"
-        )
-    tell_stage("connecting to the Ray cluster")
-    cluster = RayCluster(address)
-    try:
-        with _marking_folder(opened.store) as token:
-            tell_stage("looking at the nodes of the Ray cluster")
-            surveyed = survey_cluster(cluster, opened.study.device, token, log)
-            opened = opened.on_cluster(surveyed)
-            on_gpu = bool(surveyed.gpus)
-            backend = RayBackend(cluster, opened.prepared, opened.store, token, on_gpu=on_gpu, log=log)
-            try:
-                yield opened, backend
-            finally:
-                backend.stop()
-    finally:
-        cluster.close()
-
-
-@contextmanager
-def _marking_folder(store: RunStore) -> Iterator[Token]:
-    """A file in the study's folder by which nodes know it; what an earlier call left there is removed."""
-    store.check_held()
-    folder = store.own_folder.absolute() / _FOLDER
-    shutil.rmtree(folder, ignore_errors=True)
-    token = Token(folder / "token", uuid.uuid4().hex)
-    write_text(token.file, token.word)
-    try:
-        yield token
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 class RayBackend:
@@ -108,6 +53,7 @@ class RayBackend:
         token: Token,
         *,
         on_gpu: bool = False,
+        sends_states: bool = True,
         log: Log = ignore_log,
         clock: Callable[[], float] = time.monotonic,
         limits: WaitLimits | None = None,
@@ -115,14 +61,20 @@ class RayBackend:
     ) -> None:
         self._cluster, self._study, self._log, self._clock = cluster, study, log, clock
         self._store = replace(store, out=store.out.absolute(), fence=_make_absolute(store.fence))
-        self._token, self._on_gpu = token, on_gpu
-        self._losses = Losses(study, self._store, log)
         self._limits, self._patience = limits or WaitLimits(), patience or read_patience()
-        self._id, self._shared = uuid.uuid4().hex, None
+        self._orders = Orders(
+            cluster,
+            study,
+            self._store,
+            token,
+            self._patience.beat,
+            on_gpu=on_gpu,
+            sends_states=sends_states,
+        )
+        self._losses = TaskLosses(study, self._store, log)
+        self._capacity = Capacity(cluster, self._limits.look)
         self._waiting: deque[Pack] = deque()
         self._flights: list[Flight] = []
-        self._node_losses, self._memory_losses = Counter[tuple[str, ...]](), set[str]()
-        self._looked, self._capacity, self._most_memory = float("-inf"), 1, 0
         self._unanswered = 0.0
 
     # Packs
@@ -135,10 +87,10 @@ class RayBackend:
         last = self._clock()
         while self._waiting or self._flights:
             self._submit_packs(placement)
-            ready = self._cluster.wait([flight.handle for flight in self._flights], _LOOK_SECONDS)
+            ready = self._cluster.wait([flight.handle for flight in self._flights], LOOK_SECONDS)
             now = self._clock()
             # At most this: had this process been stopped, nobody would have been silent.
-            self._read_letters(min(now - last, 20 * _LOOK_SECONDS), on_event)
+            self._read_letters(min(now - last, 20 * LOOK_SECONDS), on_event)
             last = now
             for flight in [flight for flight in self._flights if flight.handle in ready]:
                 self._land(flight, on_event)
@@ -151,58 +103,15 @@ class RayBackend:
 
     def _submit_packs(self, placement: Placement) -> None:
         """Have as many tasks under way as were asked for, or as the cluster runs, and some in its queue."""
-        self._look_at_nodes(placement)
-        asked = self._study.study.workers
-        most = self._capacity + max(_LEAST_WAITING, self._capacity) if asked == "auto" else asked
+        self._capacity.look(self._orders.need(placement.threads), self._clock())
+        asked, places = self._study.study.workers, self._capacity.places
+        most = places + max(_LEAST_WAITING, places) if asked == "auto" else asked
         while self._waiting and len(self._flights) < most:
             self._flights.append(self._submit(self._waiting.popleft(), placement))
 
-    def _look_at_nodes(self, placement: Placement) -> None:
-        """Count anew what the cluster runs at once: nodes come and go."""
-        now = self._clock()
-        if now - self._looked >= self._limits.look:
-            self._looked, nodes = now, self._cluster.list_nodes()
-            needs = Needs(max(1, placement.threads), int(self._on_gpu))
-            self._capacity = max(1, sum(needs.count_fitting(node) for node in nodes))
-            self._most_memory = max((node.memory for node in nodes), default=0)
-
     def _submit(self, pack: Pack, placement: Placement) -> Flight:
-        if self._shared is None:
-            shipped = ship_study(self._study, "auto" if self._on_gpu else "cpu")
-            self._shared = self._cluster.share(shipped)
-        attempt = uuid.uuid4().hex
-        fence = lend_lease(self._token.file.parent, f"pack-{attempt}", describe_this_process())
-        own = self._store.fence
-        parts = (*(own.parts if isinstance(own, Fences) else [own] if own else []), fence)
-        order = PackOrder(
-            attempt=attempt,
-            pack=pack,
-            threads=placement.threads,
-            workers=placement.workers,
-            study_id=self._id,
-            store=replace(self._store, fence=Fences(parts)),
-            token_file=self._token.file,
-            token=self._token.word,
-            beat=self._patience.beat,
-            states=pack_states(self._store, pack.runs),
-            tracking_id=self._read_tracking_id(),
-        )
-        needs = self._find_needs(pack, placement)
-        args = [order, self._shared, self._cluster.open_mailbox()]
-        handle = self._cluster.submit(train_pack_in_task, args, needs)
-        return Flight(pack, handle, attempt, needs, fence)
-
-    def _find_needs(self, pack: Pack, placement: Placement) -> Needs:
-        """What its task asks for: memory as it is expected, and more where that was not enough."""
-        memory = pack.estimate.memory_bytes if pack.estimate is not None else None
-        wanted = int(memory.high) if memory is not None else 0
-        if any(run.key in self._memory_losses for run in pack.runs):
-            wanted *= _MORE_MEMORY
-        return Needs(max(1, placement.threads), int(self._on_gpu), min(wanted, self._most_memory))
-
-    def _read_tracking_id(self) -> str | None:
-        file = self._store.tracking_id_file
-        return file.read_text(encoding="ascii") if file.is_file() else None
+        memory = min(self._losses.find_memory(pack), self._capacity.most_memory)
+        return self._orders.send_pack(pack, placement, memory)
 
     # What comes back
 
@@ -211,7 +120,7 @@ class RayBackend:
         try:
             letters = self._cluster.read_letters()
         except NoAnswerError as error:
-            self._unanswered += max(seconds, _LOOK_SECONDS)
+            self._unanswered += max(seconds, LOOK_SECONDS)
             if self._unanswered >= self._patience.ended_after:
                 raise HeadstartError(
                     f"no answer any more: {error}",
@@ -250,7 +159,7 @@ class RayBackend:
             return
         if answer.error is not None:
             raise answer.error
-        if answer.is_interrupted or answer.is_lease_lost:
+        if answer.is_cut_short:
             self._store.check_held()
             self._lose(flight, "ended", "was interrupted", on_event)
             return
@@ -265,19 +174,7 @@ class RayBackend:
     def _lose(self, flight: Flight, kind: LossKind, how: str, on_event: OnEvent) -> None:
         """Put what is left of a lost task's pack first into the queue; nothing more is written by it."""
         self._forget(flight)
-        is_blameless = kind == "node" and self._node_losses[flight.keys] < _MOST_NODES
-        self._node_losses[flight.keys] += kind == "node"
-        is_alone = len(flight.pack.runs) == 1
-        if kind == "memory":
-            self._memory_losses.update(flight.keys)
-        again = self._losses.take_back_lost(
-            flight.pack,
-            how,
-            flight.ended,
-            on_event,
-            again=kind != "memory" or is_alone,
-            blameless=is_blameless,
-        )
+        again = self._losses.take_back(flight, kind, how, on_event)
         self._waiting.extendleft(reversed(again))
 
     def _forget(self, flight: Flight) -> None:
@@ -296,55 +193,27 @@ class RayBackend:
 
     def time_steps(self, benchmarks: Sequence[StepBenchmark]) -> list[StepTimes]:
         """As `StepTimer`, all on the largest node."""
-        if self._shared is None:
-            shipped = ship_study(self._study, "auto" if self._on_gpu else "cpu")
-            self._shared = self._cluster.share(shipped)
         node = self._find_timing_node(benchmarks)
         if node is None:
             return []
         tell_stage(f"timing training steps of {benchmarks[0].runs[0].arm} on node {node.address}")
-        handles = [
-            self._cluster.submit(
-                time_steps_in_task,
-                [benchmark, self._id, self._shared],
-                Needs(max(1, benchmark.threads), int(self._on_gpu)),
-                node,
-                alone=True,
-            )
-            for benchmark in benchmarks
-        ]
-        return self._gather_times(handles)
+        handles = [self._orders.send_benchmark(benchmark, node) for benchmark in benchmarks]
+        times = gather_results(self._cluster, handles, _TIMING_SECONDS, self._clock)
+        return [] if None in times else times
 
     def _find_timing_node(self, benchmarks: Sequence[StepBenchmark]) -> Node | None:
         """The largest node, if it runs the benchmarks at once."""
+        needs = self._orders.need(benchmarks[0].threads)
         nodes = self._cluster.list_nodes()
-        needs = Needs(max(1, benchmarks[0].threads), int(self._on_gpu))
         fitting = [node for node in nodes if needs.count_fitting(node) >= len(benchmarks)]
         return find_best(fitting) if fitting else None
-
-    def _gather_times(self, handles: Sequence[Any]) -> list[StepTimes]:
-        """What the tasks have timed, in their order; nothing where one was lost, or takes too long."""
-        began, left = self._clock(), list(handles)
-        try:
-            while left and self._clock() - began < _TIMING_SECONDS:
-                ready = self._cluster.wait(left, _LOOK_SECONDS)
-                left = [handle for handle in left if handle not in ready]
-            return [self._cluster.fetch(handle) for handle in handles] if not left else []
-        except LostTaskError:
-            return []
-        finally:
-            for handle in left:
-                self._cluster.end(handle, force=True)
 
     def stop(self) -> None:
         """End all tasks: those that train may save their states first."""
         for flight in self._flights:
             self._cluster.end(flight.handle, force=False)
-        left, end = [flight.handle for flight in self._flights], self._clock() + _END_SECONDS
-        while left and self._clock() < end:
-            ready = self._cluster.wait(left, _LOOK_SECONDS)
-            left = [handle for handle in left if handle not in ready]
-        for handle in left:
+        handles = [flight.handle for flight in self._flights]
+        for handle in await_tasks(self._cluster, handles, _END_SECONDS, self._clock):
             self._cluster.end(handle, force=True)
         for flight in list(self._flights):
             self._forget(flight)

@@ -46,6 +46,11 @@ class Node:
     gpus: int
     memory: int
 
+    @property
+    def size(self) -> tuple[int, int, int]:
+        """By which nodes are compared: GPUs, then processors, then memory."""
+        return self.gpus, self.processors, self.memory
+
     def __str__(self) -> str:
         return f"{self.address}: {_describe(self.processors, self.gpus, self.memory)}"
 

@@ -24,13 +24,12 @@ from headstart.execute.ray.calls import (
     Shared,
 )
 from headstart.interrupts import defer_interrupts, keep_handlers
+from headstart.wording import cut_text
 
 #: Seconds for which an answer of the mailbox is awaited.
 _ANSWER_SECONDS: Final = 10.0
 #: Most letters that wait to be read: who reads may be stopped for a while.
 _MOST_LETTERS: Final = 100_000
-#: The first line of what Ray says of a fault is enough.
-_MOST_SAID: Final = 200
 _HOST_AND_PORT: Final = re.compile(r"([^:/]+):([0-9]+)")
 _FIX: Final = (
     "see `ray status --address ADDRESS`; name a cluster that runs: --address HOST:6379, or RAY_ADDRESS"
@@ -93,21 +92,26 @@ class RayCluster:
 
     def _open_box(self) -> Any:
         """On this node if it can be: it then ends when we do, and not with another node."""
-        here = self._ray.get_runtime_context().get_node_id()
-        affinity = self._ray.util.scheduling_strategies.NodeAffinitySchedulingStrategy(here, soft=True)
-        options = {"num_cpus": 0, "max_restarts": -1, "scheduling_strategy": affinity}
+        here = self._place_on(self._ray.get_runtime_context().get_node_id(), soft=True)
+        options = {"num_cpus": 0, "max_restarts": -1, "scheduling_strategy": here}
         return self._ray.remote(_Box).options(**options).remote()
+
+    def _place_on(self, node_id: str, *, soft: bool) -> Any:
+        """What has Ray place something on a node, or on another where `soft` allows it."""
+        return self._ray.util.scheduling_strategies.NodeAffinitySchedulingStrategy(node_id, soft=soft)
 
     def list_nodes(self) -> list[Node]:
         """As `Cluster`."""
-        return [_describe_node(node, node["Resources"]) for node in self._ray.nodes() if node["Alive"]]
+        return [_describe_node(node, node["Resources"]) for node in self._list_living()]
 
     def list_free(self) -> list[Node]:
         """As `Cluster`."""
         # Ray's public call adds up all nodes, and says not where a whole task fits.
         free = self._ray._private.state.available_resources_per_node()
-        alive = [node for node in self._ray.nodes() if node["Alive"]]
-        return [_describe_node(node, free.get(node["NodeID"], {})) for node in alive]
+        return [_describe_node(node, free.get(node["NodeID"], {})) for node in self._list_living()]
+
+    def _list_living(self) -> list[Any]:
+        return [node for node in self._ray.nodes() if node["Alive"]]
 
     def share(self, value: object) -> Shared:
         """As `Cluster`."""
@@ -134,8 +138,7 @@ class RayCluster:
         if needs.memory:
             options["memory"] = needs.memory
         if node is not None:
-            strategies = self._ray.util.scheduling_strategies
-            options["scheduling_strategy"] = strategies.NodeAffinitySchedulingStrategy(node.id, soft=False)
+            options["scheduling_strategy"] = self._place_on(node.id, soft=False)
         handle = self._functions[function].options(**options).remote(*args)
         self._going.add(handle)
         return handle
@@ -283,5 +286,6 @@ def _describe_node(node: Any, resources: Any) -> Node:
 
 
 def _shorten(error: BaseException) -> str:
-    line = next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)
-    return line if len(line) <= _MOST_SAID else f"{line[:_MOST_SAID]}…"
+    """The first line of what Ray says of a fault, which is enough."""
+    lines = (line.strip() for line in str(error).splitlines())
+    return cut_text(next(filter(None, lines), type(error).__name__))

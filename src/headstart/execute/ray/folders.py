@@ -19,9 +19,6 @@ from headstart.store.runs import RunStore
 
 #: Trackers that write into the study's folder, beside curves; a database of theirs would replace another's.
 _TRACKERS: Final = ("wandb",)
-_RECORD: Final = "record.json"
-_STATE: Final = "checkpoint"
-_PREFIX: Final = ".ray-"
 
 
 def pack_results(layout: StudyLayout, runs: Sequence[Run]) -> bytes:
@@ -65,7 +62,8 @@ def take_in(content: bytes, store: RunStore, runs: Sequence[Run]) -> None:
     store.check_held()
     with writing(store.out):
         store.own_folder.mkdir(parents=True, exist_ok=True)
-        scratch = Path(tempfile.mkdtemp(dir=store.own_folder, prefix=_PREFIX))
+        # Named as a temporary neighbour is: should this process be killed, the next one sweeps it.
+        scratch = Path(tempfile.mkdtemp(dir=store.own_folder, prefix=f".{store.ray_folder.name}-"))
     try:
         _unpack_checked(content, StudyLayout(scratch))
         with writing(store.out):
@@ -85,7 +83,7 @@ def _unpack_checked(content: bytes, layout: StudyLayout) -> None:
 
 def _list_moves(scratch: StudyLayout, store: RunStore, runs: Sequence[Run]) -> Iterator[tuple[Path, Path]]:
     for run in runs:
-        (scratch.get_run_folder(run.key) / _RECORD).unlink(missing_ok=True)
+        scratch.record_file(run.key).unlink(missing_ok=True)
         yield scratch.get_run_folder(run.key), store.get_run_folder(run.key)
         yield scratch.get_curves_folder(run.key), store.get_curves_folder(run.key)
     for name in _TRACKERS:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Final
 
 from headstart.errors import HeadstartError
 from headstart.events import Log
-from headstart.execute.ray.calls import Cluster, Handle, LostTaskError, Needs, Node
+from headstart.execute.open_queue import VERSIONED
+from headstart.execute.ray.calls import Cluster, Needs, Node
+from headstart.execute.ray.gathering import gather_results
+from headstart.execute.ray.marked_folder import Token
 from headstart.execute.ray.probe import look_at_node
 from headstart.execute.ray.task import NodeSurvey, survey_node
 from headstart.execute.ray.waiting import describe_nodes
@@ -20,27 +21,27 @@ from headstart.store.provenance import read_version
 from headstart.wording import Caution, format_count, format_names
 
 #: Seconds for which nodes are awaited that are looked at, and one that loads torch.
-_LOOK_SECONDS: Final = 60.0
+_ANSWER_SECONDS: Final = 60.0
 _SURVEY_SECONDS: Final = 300.0
 _PLACE: Final = "the Ray cluster"
 
 
 @dataclass(frozen=True)
-class Token:
-    """A file in the study's folder that tells which nodes see it, and what stands in it."""
+class Survey:
+    """A cluster as it trains a study, and whether each of its nodes sees the study's folder."""
 
-    file: Path
-    word: str
+    cluster: TrainingCluster
+    is_folder_seen: bool
 
 
-def survey_cluster(cluster: Cluster, device: str, token: Token, log: Log) -> TrainingCluster:
+def survey_cluster(cluster: Cluster, device: str, token: Token, log: Log) -> Survey:
     """The cluster as it trains a study on `device`.
 
     Raises:
         HeadstartError: no node answers, one has another Headstart, or there is nothing that trains.
     """
     nodes = cluster.list_nodes()
-    _check_nodes(cluster, nodes, token, log)
+    is_folder_seen = _check_nodes(cluster, nodes, token, log)
     has_gpu = device != "cpu" and any(node.gpus for node in nodes)
     if device == "cuda" and not has_gpu:
         raise HeadstartError(
@@ -54,23 +55,24 @@ def survey_cluster(cluster: Cluster, device: str, token: Token, log: Log) -> Tra
         raise HeadstartError("no node has a CPU for tasks", where=_PLACE, fix="start nodes with --num-cpus")
     best = find_best(fitting)
     survey = _survey(cluster, best, has_gpu)
-    return TrainingCluster(
+    training = TrainingCluster(
         name=_name_cluster(survey),
         nodes=tuple(size_node(node) for node in fitting),
         gpus=_list_gpus(survey, best),
         precision=survey.precision,
         supports_bf16=survey.supports_bf16,
     )
+    return Survey(training, is_folder_seen)
 
 
 def find_best(nodes: Sequence[Node]) -> Node:
     """The largest, on which steps are timed."""
-    return max(nodes, key=size_node)
+    return max(nodes, key=lambda node: node.size)
 
 
 def size_node(node: Node) -> NodeSize:
     """What it has for tasks."""
-    return NodeSize(node.gpus, node.processors, node.memory)
+    return NodeSize(*node.size)
 
 
 def _list_gpus(survey: NodeSurvey, node: Node) -> tuple[Gpu, ...]:
@@ -86,7 +88,7 @@ def _name_cluster(survey: NodeSurvey) -> str:
 def _survey(cluster: Cluster, node: Node, has_gpu: bool) -> NodeSurvey:
     needs = Needs(1, gpus=int(has_gpu))
     handle = cluster.submit(survey_node, ["auto" if has_gpu else "cpu"], needs, node, alone=True)
-    (found,) = _gather(cluster, [handle], _SURVEY_SECONDS)
+    (found,) = gather_results(cluster, [handle], _SURVEY_SECONDS)
     if found is None:
         raise HeadstartError(
             f"node {node.address} did not describe itself within {_SURVEY_SECONDS:.0f} s",
@@ -97,20 +99,20 @@ def _survey(cluster: Cluster, node: Node, has_gpu: bool) -> NodeSurvey:
     return found
 
 
-def _check_nodes(cluster: Cluster, nodes: Sequence[Node], token: Token, log: Log) -> None:
-    """See that the nodes have our versions; `log` is told which do not see the folder."""
-    args = [str(token.file), token.word]
+def _check_nodes(cluster: Cluster, nodes: Sequence[Node], token: Token, log: Log) -> bool:
+    """See that the nodes have our versions. Whether all see the folder; `log` is told which do not."""
+    args = [str(token.file), token.word, VERSIONED]
     handles = [cluster.submit(look_at_node, args, Needs(0), node) for node in nodes]
-    found = [one for one in _gather(cluster, handles, _LOOK_SECONDS) if one is not None]
+    found = [one for one in gather_results(cluster, handles, _ANSWER_SECONDS) if one is not None]
     if not found:
         raise HeadstartError(
-            f"none of {format_count(len(nodes), 'node')} answered within {_LOOK_SECONDS:.0f} s",
+            f"none of {format_count(len(nodes), 'node')} answered within {_ANSWER_SECONDS:.0f} s",
             where=_PLACE,
             fix="see `ray status`, and the logs of its nodes",
         )
     for one in found:
         _check_headstart(one)
-    for package in ("torch", "transformers"):
+    for package in VERSIONED:
         _tell_of_versions(package, found, log)
     blind = [str(one["host"]) for one in found if not one["sees"]]
     if blind:
@@ -120,29 +122,7 @@ def _check_nodes(cluster: Cluster, nodes: Sequence[Node], token: Token, log: Log
                 "Ray's object store, and a run whose node is lost restarts from the beginning"
             )
         )
-
-
-def _gather(cluster: Cluster, handles: Sequence[Handle], seconds: float) -> list[Any]:
-    """What tasks give, in their order; None of those that were lost, or took longer."""
-    end = time.monotonic() + seconds
-    results: dict[int, Any] = {}
-    left = list(enumerate(handles))
-    while left and time.monotonic() < end:
-        ready = cluster.wait([handle for _, handle in left], 1.0)
-        for place, handle in left:
-            if handle in ready:
-                results[place] = _fetch(cluster, handle)
-        left = [(place, handle) for place, handle in left if handle not in ready]
-    for _, handle in left:
-        cluster.end(handle, force=True)
-    return [results.get(place) for place in range(len(handles))]
-
-
-def _fetch(cluster: Cluster, handle: Handle) -> Any:
-    try:
-        return cluster.fetch(handle)
-    except LostTaskError:
-        return None
+    return not blind and len(found) == len(nodes)
 
 
 def _check_headstart(found: dict[str, Any]) -> None:

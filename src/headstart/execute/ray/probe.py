@@ -3,24 +3,29 @@
 from __future__ import annotations
 
 
-def look_at_node(file: str, token: str) -> dict[str, str | bool]:
-    """The node's versions, its name, and whether the file is there and holds the token.
+def look_at_node(file: str, word: str, packages: tuple[str, ...]) -> dict[str, str | bool]:
+    """The node's versions of the packages, its name, and whether the file is there and holds the word.
 
-    It is sent whole to the node, and so imports what it needs itself.
+    It is sent whole to the node, with what else is here, and so imports what it needs itself.
     """
-    import platform
     import socket
     from importlib.metadata import PackageNotFoundError, version
-    from pathlib import Path
 
-    found: dict[str, str | bool] = {"python": platform.python_version(), "host": socket.gethostname()}
-    for package in ("headstart", "torch", "transformers"):
+    found: dict[str, str | bool] = {"host": socket.gethostname()}
+    for package in packages:
         try:
             found[package] = version(package)
         except PackageNotFoundError:
             found[package] = ""
-    try:
-        found["sees"] = Path(file).read_text(encoding="ascii") == token
-    except (OSError, ValueError):
-        found["sees"] = False
+    found["sees"] = holds_word(file, word)
     return found
+
+
+def holds_word(file: str, word: str) -> bool:
+    """Whether the file is there, and holds the word."""
+    from pathlib import Path
+
+    try:
+        return Path(file).read_text(encoding="ascii") == word
+    except (OSError, ValueError):
+        return False

@@ -44,6 +44,7 @@ def ship_study(prepared: PreparedStudy, device: Literal["cpu", "auto"]) -> bytes
 
 
 def _make_absolute(checkpoint: Checkpoint) -> Checkpoint:
+    """Made anew, and so without its digest, which each node computes of the files that it has itself."""
     folder = Path(checkpoint.location)
     return replace(checkpoint, location=str(folder.absolute())) if folder.is_dir() else replace(checkpoint)
 
@@ -67,7 +68,7 @@ def unship_study(name: str, content: bytes) -> PreparedStudy:
 
 def _find_here(checkpoint: Checkpoint, source: CheckpointDigest) -> Checkpoint:
     """The checkpoint where this machine has it."""
-    if Path(checkpoint.location).is_absolute() and not Path(checkpoint.location).is_dir():
+    if _is_missing(checkpoint.location):
         checkpoint = replace(checkpoint, location=_look_up(checkpoint))
     if checkpoint.digest != source.digest:
         raise ModelError(
@@ -82,10 +83,15 @@ def _find_here(checkpoint: Checkpoint, source: CheckpointDigest) -> Checkpoint:
 def _look_up(checkpoint: Checkpoint) -> str:
     """Where a checkpoint is that lay in the other machine's cache: an asset, or a revision of a hub."""
     location = resolve_location(checkpoint.name)
-    if (Path(location).is_absolute() and not Path(location).is_dir()) or location == checkpoint.name:
+    if _is_missing(location) or location == checkpoint.name:
         raise ModelError(
             f"{checkpoint.location} is not there",
             where=f"checkpoint {checkpoint.name} on node {socket.gethostname()}",
             fix="use a folder that all nodes share, the same path on each, or a model of the hub",
         )
     return location
+
+
+def _is_missing(location: str) -> bool:
+    """Whether it is a folder's path, and the folder is not here."""
+    return Path(location).is_absolute() and not Path(location).is_dir()

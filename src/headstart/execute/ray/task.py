@@ -22,6 +22,8 @@ from headstart.config.runs import Pack
 from headstart.errors import HeadstartError
 from headstart.events import Event, RunEnded
 from headstart.execute.ray.calls import Letter, Mailbox
+from headstart.execute.ray.marked_folder import Token
+from headstart.files import write_text
 from headstart.interrupts import Interrupted, raise_interrupts
 from headstart.records import Gpu, RunRecord
 from headstart.store.fences import LeaseLostError
@@ -32,7 +34,7 @@ if TYPE_CHECKING:
     from headstart.planning.step_benchmark import StepBenchmark, StepTimes
 
 #: Seconds between two letters of one task, and those for which its last ones are awaited.
-LETTER_SECONDS: Final = 1.0
+_LETTER_SECONDS: Final = 1.0
 _LAST_SECONDS: Final = 10.0
 
 
@@ -40,9 +42,9 @@ _LAST_SECONDS: Final = 10.0
 class PackOrder:
     """A pack to train with `threads` threads, while `workers` tasks train in all.
 
-    `store` is the study's folder as who ordered it sees it; a node that sees `token` in `token_file` writes
-    there. One that does not trains in a folder of its own, begins at `states`, if any, and calls the study
-    `tracking_id` where trackers ask. A sign of life is sent every `beat` seconds.
+    `store` is the study's folder as who ordered it sees it; a node that sees its `token` writes there. One
+    that does not trains in a folder of its own, begins at `states`, if any, and calls the study `tracking_id`
+    where trackers ask. A sign of life is sent every `beat` seconds.
     """
 
     attempt: str
@@ -51,34 +53,24 @@ class PackOrder:
     workers: int
     study_id: str
     store: RunStore
-    token_file: Path
-    token: str
+    token: Token
     beat: float
     states: bytes | None = None
     tracking_id: str | None = None
-
-    @property
-    def sees_folder(self) -> bool:
-        """Whether this process sees the study's folder."""
-        try:
-            return self.token_file.read_text(encoding="ascii") == self.token
-        except (OSError, ValueError):
-            return False
 
 
 @dataclass(frozen=True)
 class PackAnswer:
     """How a pack's task ended: the records of its runs, or what kept them from being written.
 
-    `results` are what the runs left, as bytes, where the node does not see the study's folder.
+    `results` are what the runs left, as bytes, where the node does not see the study's folder. A task is cut
+    short by a signal, or by the loss of its lease.
     """
 
-    host: str
     records: tuple[RunRecord, ...] = ()
     results: bytes | None = None
     error: HeadstartError | None = None
-    is_interrupted: bool = False
-    is_lease_lost: bool = False
+    is_cut_short: bool = False
 
 
 @dataclass(frozen=True)
@@ -107,7 +99,7 @@ class Reporter:
             self._messages.append(event)
 
     def _run(self) -> None:
-        while not self._end.wait(min(LETTER_SECONDS, self._beat)):
+        while not self._end.wait(min(_LETTER_SECONDS, self._beat)):
             if self._messages or time.monotonic() - self._sent >= self._beat:
                 self._send()
 
@@ -131,18 +123,17 @@ class Reporter:
 
 def train_pack_in_task(order: PackOrder, study: bytes, mailbox: Mailbox) -> PackAnswer:
     """Train a pack; told to end, it saves its runs' states first."""
-    host = socket.gethostname()
     try:
         with Reporter(mailbox, order.attempt, order.beat) as reporter, raise_interrupts():
             return _train(order, study, reporter)
     except LeaseLostError:
-        return PackAnswer(host, is_lease_lost=True)
+        return PackAnswer(is_cut_short=True)
     except HeadstartError as error:
-        return PackAnswer(host, error=error)
+        return PackAnswer(error=error)
     except Interrupted as interrupt:
         if interrupt.signal != signal.SIGINT:  # the node ends, and not this task alone
             os.kill(os.getpid(), interrupt.signal)
-        return PackAnswer(host, is_interrupted=True)
+        return PackAnswer(is_cut_short=True)
 
 
 def _train(order: PackOrder, study: bytes, reporter: Reporter) -> PackAnswer:
@@ -156,11 +147,11 @@ def _train(order: PackOrder, study: bytes, reporter: Reporter) -> PackAnswer:
 
     keep_freed_memory()
     torch.set_num_threads(max(1, order.threads))
-    prepared, host = unship_study(order.study_id, study), socket.gethostname()
+    prepared = unship_study(order.study_id, study)
     on_event = throttle_steps(reporter.on_event)
-    if order.sees_folder:
+    if order.token.is_seen:
         records = train_pack(order.pack, prepared, order.store, order.workers, on_event)
-        return PackAnswer(host, tuple(records))
+        return PackAnswer(tuple(records))
     _check_alone(order)
 
     def tell(event: Event) -> None:
@@ -169,7 +160,7 @@ def _train(order: PackOrder, study: bytes, reporter: Reporter) -> PackAnswer:
 
     with _own_folder(order) as store:
         records = train_pack(order.pack, prepared, store, order.workers, tell)
-        return PackAnswer(host, tuple(records), pack_results(store, order.pack.runs))
+        return PackAnswer(tuple(records), pack_results(store, order.pack.runs))
 
 
 def _check_alone(order: PackOrder) -> None:
@@ -193,8 +184,7 @@ def _own_folder(order: PackOrder) -> Iterator[RunStore]:
         if order.states is not None:
             unpack(order.states, store)
         if order.tracking_id is not None:
-            store.tracking_id_file.parent.mkdir(parents=True, exist_ok=True)
-            store.tracking_id_file.write_text(order.tracking_id, encoding="ascii")
+            write_text(store.tracking_id_file, order.tracking_id)
         yield store
     finally:
         shutil.rmtree(folder, ignore_errors=True)

@@ -100,6 +100,6 @@ def describe_nodes(nodes: Sequence[Node]) -> str:
     """What nodes have, the largest first."""
     if not nodes:
         return "none"
-    ordered = sorted(nodes, key=lambda node: (node.gpus, node.processors, node.memory), reverse=True)
+    ordered = sorted(nodes, key=lambda node: node.size, reverse=True)
     more = f"; and {len(nodes) - _SHOWN} more" if len(nodes) > _SHOWN else ""
     return "; ".join(map(str, ordered[:_SHOWN])) + more

@@ -15,7 +15,7 @@ from headstart.errors import HeadstartError
 from headstart.events import Event, RunEnded
 from headstart.execute.ray.backend import RayBackend
 from headstart.execute.ray.calls import Needs, Node
-from headstart.execute.ray.nodes import Token
+from headstart.execute.ray.marked_folder import Token
 from headstart.execute.worker_process import Patience
 from headstart.planning.placement import Placement
 from headstart.planning.step_benchmark import StepBenchmark
@@ -254,3 +254,11 @@ def test_steps_are_timed_on_one_node_that_runs_all_at_once(make: Make) -> None:
     study = make(StandIn())
     assert study.backend.time_steps([StepBenchmark(study.runs[:1], 1)] * 3) == []  # two CPUs
     assert study.cluster.tasks == []
+
+
+@pytest.mark.parametrize("fate", [NODE, NEVER])
+def test_steps_count_for_nothing_where_a_node_is_lost_or_takes_too_long(make: Make, fate: Fate) -> None:
+    study = make(StandIn(fate, fate))
+    assert study.backend.time_steps([StepBenchmark(study.runs[:1], 1)] * 2) == []
+    assert [task.needs for task in study.cluster.tasks] == [Needs(1)] * 2
+    assert study.cluster.ended == ([(0, True), (1, True)] if fate == NEVER else [])

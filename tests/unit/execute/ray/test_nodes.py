@@ -9,8 +9,10 @@ from typing import Any
 import pytest
 
 from headstart.errors import HeadstartError
+from headstart.execute.open_queue import VERSIONED
 from headstart.execute.ray.calls import Handle, LostTaskError, Needs, Node
-from headstart.execute.ray.nodes import Token, survey_cluster
+from headstart.execute.ray.marked_folder import Token
+from headstart.execute.ray.nodes import survey_cluster
 from headstart.execute.ray.probe import look_at_node
 from headstart.execute.ray.task import NodeSurvey
 from headstart.records import Gpu
@@ -27,9 +29,7 @@ class _Cluster(StandIn):
 
     def __init__(self, nodes: Sequence[Node], **found: Any) -> None:
         super().__init__(nodes=nodes)
-        self._found: dict[str, Any] = {
-            name: read_version(name) for name in ("headstart", "torch", "transformers")
-        }
+        self._found: dict[str, Any] = {name: read_version(name) for name in VERSIONED}
         self._found |= {"host": "box", "sees": True} | found
         self.is_lost = False
 
@@ -51,7 +51,7 @@ def survey(tmp_path: Path) -> Survey:
     token = Token(tmp_path / "out" / ".headstart" / "ray" / "token", "word")
 
     def survey(cluster: StandIn, device: str = "auto", said: list[str] | None = None) -> Any:
-        return survey_cluster(cluster, device, token, (said if said is not None else []).append)
+        return survey_cluster(cluster, device, token, (said if said is not None else []).append).cluster
 
     return survey
 
@@ -87,9 +87,16 @@ def test_a_node_with_another_headstart_is_named(survey: Survey, version: str, wh
 
 def test_other_versions_and_blind_nodes_are_told_of(survey: Survey) -> None:
     said = list[str]()
-    survey(_Cluster(CPU_NODES, torch="2.0.0", sees=False), said=said)
+    survey(_Cluster(CPU_NODES, torch="2.0.0", numpy="1.0.0", sees=False), said=said)
     assert "2.0.0 on box: runs may differ by rounding" in said[0]
-    assert "out is not seen from box" in said[1]
+    assert "1.0.0 on box: runs may differ by rounding" in said[1]
+    assert "out is not seen from box" in said[2]
+
+
+@pytest.mark.parametrize("sees", [True, False])
+def test_it_is_known_whether_all_nodes_see_the_folder(tmp_path: Path, *, sees: bool) -> None:
+    token = Token(tmp_path / "out" / ".headstart" / "ray" / "token", "word")
+    assert survey_cluster(_Cluster(CPU_NODES, sees=sees), "cpu", token, print).is_folder_seen is sees
 
 
 def test_nodes_that_are_all_lost_are_one_message(survey: Survey) -> None:
@@ -101,8 +108,9 @@ def test_nodes_that_are_all_lost_are_one_message(survey: Survey) -> None:
 
 def test_a_node_is_looked_at_without_headstart(tmp_path: Path) -> None:
     file = tmp_path / "token"
-    assert look_at_node(str(file), "word")["sees"] is False
+    assert look_at_node(str(file), "word", ())["sees"] is False
     file.write_text("word", encoding="ascii")
-    found = look_at_node(str(file), "word")
+    found = look_at_node(str(file), "word", ("torch", "nothing-like-it"))
     assert found["sees"] is True
     assert found["torch"] == read_version("torch")
+    assert found["nothing-like-it"] == ""
