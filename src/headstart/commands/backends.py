@@ -16,7 +16,6 @@ from headstart.execute.group import open_backend as open_here
 from headstart.execute.open_study import OpenStudy
 from headstart.execute.pool import preload_workers
 from headstart.execute.queue import open_queue_backend
-from headstart.execute.ray.opening import open_ray_backend
 from headstart.store.queue_end import end_queue
 
 BackendName = Literal["local", "ray"]
@@ -98,6 +97,9 @@ def open_backend(opened: OpenStudy, trainers: Trainers, log: Log) -> Iterator[tu
         HeadstartError: it cannot train the study.
     """
     if trainers.backend == "ray":
+        # Here: few studies are trained so, and each run would load all of it first.
+        from headstart.execute.ray.opening import open_ray_backend
+
         with open_ray_backend(opened, trainers.address, log) as (opened, on_ray):
             yield opened, on_ray
         return
