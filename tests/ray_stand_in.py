@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -48,6 +49,16 @@ class _Box:
         """All is there already."""
 
 
+class _Shared:
+    """A value as another process gets it."""
+
+    def __init__(self, content: bytes) -> None:
+        self._content = content
+
+    def take(self) -> Any:
+        return pickle.loads(self._content)
+
+
 class StandIn:
     """As `Cluster`; the task of each place among those submitted has the fate of that place."""
 
@@ -70,8 +81,8 @@ class StandIn:
     def list_free(self) -> list[Node]:
         return self.free
 
-    def share(self, value: object) -> object:
-        return value
+    def share(self, value: object) -> _Shared:
+        return _Shared(pickle.dumps(value))
 
     def open_mailbox(self) -> _Box:
         return _Box(self._letters)

@@ -23,6 +23,9 @@ REFUSED = {
 ALLOWED = {
     # A wheel is unpacked after its SHA-256 was found to be the pinned one; zipfile drops "..".
     "data/assets.py: extractall",
+    # What a node of the user's own cluster sends of its runs, into an empty folder, by tarfile's filter for
+    # data: no absolute names, no "..", no links that lead out, no devices.
+    "execute/ray/folders.py: extractall",
 }
 EVERYWHERE = ("0.0.0.0", "::")
 

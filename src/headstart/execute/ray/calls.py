@@ -6,9 +6,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
-#: A task as it is known to who submitted it, and a value that tasks share.
+#: A task as it is known to who submitted it.
 Handle = Any
-Shared = Any
 #: What ended a task that gave no result: its node, its memory, its process, or we ourselves.
 LossKind = Literal["node", "memory", "process", "ended"]
 
@@ -67,7 +66,10 @@ class LostTaskError(Exception):
 
     def __init__(self, kind: LossKind, how: str) -> None:
         self.kind, self.how = kind, how
-        super().__init__(how)
+        super().__init__(kind, how)
+
+    def __str__(self) -> str:
+        return self.how
 
 
 class NoAnswerError(Exception):
@@ -80,6 +82,17 @@ class Letter:
 
     attempt: str
     messages: tuple[Any, ...] = ()
+
+
+class Shared(Protocol):
+    """A value in the object store; goes to another process as a handle, which loads nothing of it."""
+
+    def take(self) -> Any:
+        """The value.
+
+        Raises:
+            LostTaskError: it is no longer there.
+        """
 
 
 class Mailbox(Protocol):
@@ -116,8 +129,8 @@ class Cluster(Protocol):
         *,
         alone: bool = False,
     ) -> Handle:
-        """Have a function called as a task, once, on `node` if one is named; shared values among the
-        arguments arrive as they are. `alone`: in a process that ends with it."""
+        """Have a function called as a task, once, on `node` if one is named. `alone`: in a process that
+        ends with it."""
 
     def wait(self, handles: Sequence[Handle], seconds: float) -> list[Handle]:
         """Those that have ended, after so long at most."""

@@ -9,6 +9,7 @@ import socket
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from typing import Any, Final
 
 from headstart.errors import HeadstartError, MissingExtraError
@@ -76,6 +77,22 @@ class RayMailbox:
         return RayMailbox, (self._actor,)
 
 
+@dataclass(frozen=True)
+class RayShared:
+    """As `Shared`: Ray follows its reference wherever it is sent."""
+
+    reference: Any
+
+    def take(self) -> Any:
+        """As `Shared`."""
+        import ray
+
+        try:
+            return ray.get(self.reference)
+        except ray.exceptions.RayError as error:
+            raise _explain_loss(error, ray.exceptions) from error
+
+
 class RayCluster:
     """As `Cluster`, by Ray Core's plain tasks."""
 
@@ -115,7 +132,7 @@ class RayCluster:
 
     def share(self, value: object) -> Shared:
         """As `Cluster`."""
-        return self._ray.put(value)
+        return RayShared(self._ray.put(value))
 
     def open_mailbox(self) -> Mailbox:
         """As `Cluster`."""

@@ -42,7 +42,7 @@ class Orders:
         self._token, self._beat, self._on_gpu = token, beat, on_gpu
         self._sends_states = sends_states
         self._id = uuid.uuid4().hex
-        self._shared: Shared = None
+        self._shared: Shared | None = None
 
     def need(self, threads: int, memory: int = 0) -> Needs:
         """What a task of so many threads asks of a node."""

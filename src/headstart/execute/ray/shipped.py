@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import pickle
 import socket
 from collections import OrderedDict
 from dataclasses import dataclass, replace
@@ -10,6 +9,7 @@ from pathlib import Path
 from typing import Final, Literal
 
 from headstart.errors import ModelError
+from headstart.execute.ray.calls import Shared
 from headstart.models.checkpoints import Checkpoint, resolve_location
 from headstart.prepared import PreparedStudy, TokensKey
 from headstart.records import CheckpointDigest
@@ -33,14 +33,14 @@ class ShippedStudy:
     sources: dict[str, CheckpointDigest]
 
 
-def ship_study(prepared: PreparedStudy, device: Literal["cpu", "auto"]) -> bytes:
+def ship_study(prepared: PreparedStudy, device: Literal["cpu", "auto"]) -> ShippedStudy:
     """The study for nodes, which train on `device`."""
     sources = {name: checkpoint.source for name, checkpoint in prepared.checkpoints.items()}
     out = str(Path(prepared.study.out).absolute())
     study = prepared.study.model_copy(update={"out": out, "device": device})
     checkpoints = {name: _make_absolute(one) for name, one in prepared.checkpoints.items()}
     small = replace(prepared, study=study, tokens={}, checkpoints=checkpoints)
-    return pickle.dumps(ShippedStudy(small, tuple(prepared.tokens), sources))
+    return ShippedStudy(small, tuple(prepared.tokens), sources)
 
 
 def _make_absolute(checkpoint: Checkpoint) -> Checkpoint:
@@ -49,15 +49,15 @@ def _make_absolute(checkpoint: Checkpoint) -> Checkpoint:
     return replace(checkpoint, location=str(folder.absolute())) if folder.is_dir() else replace(checkpoint)
 
 
-def unship_study(name: str, content: bytes) -> PreparedStudy:
+def unship_study(name: str, content: Shared) -> PreparedStudy:
     """The study of that name made ready in this process; once, whatever it is asked for.
 
     Raises:
         ModelError: a checkpoint is not here, or another than where the study was prepared.
+        LostTaskError: the study went with the node that held it.
     """
     if name not in _READY:
-        # It comes from who submitted the task, who can have anything run here anyway.
-        shipped: ShippedStudy = pickle.loads(content)  # noqa: S301
+        shipped: ShippedStudy = content.take()
         prepared, sources = shipped.prepared, shipped.sources
         found = {key: _find_here(one, sources[key]) for key, one in prepared.checkpoints.items()}
         _READY[name] = tokenise_here(replace(prepared, checkpoints=found), shipped.keys)

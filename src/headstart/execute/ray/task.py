@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any, Final
 from headstart.config.runs import Pack
 from headstart.errors import HeadstartError
 from headstart.events import Event, RunEnded
-from headstart.execute.ray.calls import Letter, Mailbox
+from headstart.execute.ray.calls import Letter, Mailbox, Shared
 from headstart.execute.ray.marked_folder import Token
 from headstart.files import write_text
 from headstart.interrupts import Interrupted, raise_interrupts
@@ -121,7 +121,7 @@ class Reporter:
         self._mailbox.flush(_LAST_SECONDS)
 
 
-def train_pack_in_task(order: PackOrder, study: bytes, mailbox: Mailbox) -> PackAnswer:
+def train_pack_in_task(order: PackOrder, study: Shared, mailbox: Mailbox) -> PackAnswer:
     """Train a pack; told to end, it saves its runs' states first."""
     try:
         with Reporter(mailbox, order.attempt, order.beat) as reporter, raise_interrupts():
@@ -136,7 +136,7 @@ def train_pack_in_task(order: PackOrder, study: bytes, mailbox: Mailbox) -> Pack
         return PackAnswer(is_cut_short=True)
 
 
-def _train(order: PackOrder, study: bytes, reporter: Reporter) -> PackAnswer:
+def _train(order: PackOrder, study: Shared, reporter: Reporter) -> PackAnswer:
     import torch
 
     from headstart.engine.memory import keep_freed_memory
@@ -190,7 +190,7 @@ def _own_folder(order: PackOrder) -> Iterator[RunStore]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def time_steps_in_task(benchmark: StepBenchmark, study_id: str, study: bytes) -> StepTimes:
+def time_steps_in_task(benchmark: StepBenchmark, study_id: str, study: Shared) -> StepTimes:
     """Time steps as a worker process of this machine would."""
     import torch
 

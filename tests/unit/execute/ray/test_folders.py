@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import io
+import tarfile
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -24,6 +27,12 @@ def _write(layout: StudyLayout, text: str) -> None:
     ):
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(text, encoding="ascii")
+
+
+def _make_link(name: str, target: str) -> tarfile.TarInfo:
+    link = tarfile.TarInfo(name)
+    link.type, link.linkname = tarfile.SYMTYPE, target
+    return link
 
 
 def test_runs_come_without_their_records_and_replace_what_an_attempt_left(tmp_path: Path) -> None:
@@ -49,6 +58,29 @@ def test_what_cannot_be_read_touches_nothing(tmp_path: Path) -> None:
         take_in(b"no archive" * 100, store, [RUN])
     assert store.record_file(RUN.key).read_text(encoding="ascii") == "old"
     assert list(store.own_folder.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    "member",
+    [
+        tarfile.TarInfo("../outside"),
+        tarfile.TarInfo("/tmp/headstart-outside"),
+        _make_link("runs/link", "/etc"),
+        _make_link("runs/link", "../../outside"),
+    ],
+    ids=["upwards", "absolute", "link", "link-upwards"],
+)
+def test_what_a_node_sends_stays_in_the_folder(tmp_path: Path, member: tarfile.TarInfo) -> None:
+    stream = io.BytesIO()
+    with tarfile.open(fileobj=stream, mode="w") as archive:
+        archive.addfile(member, io.BytesIO())
+    store = RunStore(tmp_path / "here")
+    _write(store, "old")
+    before = sorted(tmp_path.rglob("*"))
+    with suppress(LostTaskError):  # an absolute name is taken for one inside
+        take_in(stream.getvalue(), store, [RUN])
+    assert sorted(tmp_path.rglob("*")) == sorted([*before, store.own_folder])
+    assert not Path("/tmp/headstart-outside").exists()
 
 
 def test_training_states_go_along_where_there_are_any(tmp_path: Path) -> None:
