@@ -245,7 +245,7 @@ def test_a_restored_model_is_saved_and_loaded_as_any_other(tmp_path: Path) -> No
     loaded = AutoModelForSequenceClassification.from_pretrained(tmp_path, dtype=torch.float64).eval()
     assert loaded.get_input_embeddings().weight.shape == (VOCABULARY, 32)
     inputs = {"input_ids": torch.from_numpy(UNUSED[None, 5:12])}
-    assert torch.equal(loaded(**inputs).logits, model(**inputs).logits)
+    torch.testing.assert_close(loaded(**inputs).logits, model(**inputs).logits, rtol=0, atol=1e-6)
 
 
 def _tokens(ids: np.ndarray) -> Tokens:
