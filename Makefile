@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 AUDIT := $(VENV)/audit/bin
 FUZZ_MINUTES ?= 10
 
-.PHONY: demo test cluster-test check format bench fuzz audit sbom clean help
+.PHONY: demo test long-test cluster-test check format bench fuzz audit sbom clean help
 
 help:            ## Show what can be made
 	@grep -hE '^[a-z-]+: .*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 14
@@ -15,8 +15,11 @@ demo: $(VENV)/.user          ## Install, then run a real study (about five minut
 	$(BIN)/headstart demo
 
 test: check                  ## Install, then lint, type-check and test everything
-	$(BIN)/python -m pytest -n 2
+	$(BIN)/python -m pytest -n 2 -m "not long"
 	HEADSTART_REHEARSE=1 $(BIN)/python -m pytest -n 2 tests/gpu
+
+long-test: $(VENV)/.dev      ## What takes minutes, which `make test` leaves out: before a release
+	$(BIN)/python -m pytest -n 2 -m long
 
 cluster-test: $(VENV)/.dev   ## Machines made of namespaces: workers and nodes that are cut off (needs root and ip)
 	$(BIN)/python -m pytest tests/cluster

@@ -60,10 +60,10 @@ def _find_pack_sizes(done: Done) -> set[int]:
     ("name", "seeds", "packs", "largest"),
     [
         ("classification", 2, (6, 1), 4),
-        ("multi-label", 2, (6,), 6),
-        ("regression", 2, (1,), 1),
+        pytest.param("multi-label", 2, (6,), 6, marks=pytest.mark.long),
+        pytest.param("regression", 2, (1,), 1, marks=pytest.mark.long),
         ("instruction", 1, (6,), 2),
-        ("instruction, packed", 2, (6, 1), 2),
+        pytest.param("instruction, packed", 2, (6, 1), 2, marks=pytest.mark.long),
     ],
 )
 def test_without_dropout_the_numbers_are_those_of_the_host(

@@ -53,6 +53,7 @@ def list_outputs(notebook: Any, kind: str) -> list[str]:
     return [output.data[kind] for output in outputs if kind in output.get("data", {})]
 
 
+@pytest.mark.long
 def test_it_runs_and_shows_tables_and_figures(ran: Any, desk: Path) -> None:
     shown = list_outputs(ran, "text/html")
     assert len(shown) >= 7

@@ -86,7 +86,7 @@ def test_a_sheet_is_not_written_while_a_run_is_at_work(tmp_path: Path) -> None:
     headstart.judge_pairs(store.out, tmp_path / "sheet.csv", arm="tuned")
 
 
-@pytest.mark.parametrize("words", [[], ["--wait"]])
+@pytest.mark.parametrize("words", [pytest.param([], marks=pytest.mark.long), ["--wait"]])
 def test_two_runs_at_once_give_what_one_gives(
     study_file: StudyFile, tmp_path: Path, words: list[str]
 ) -> None:

@@ -93,6 +93,7 @@ def test_two_hash_seeds_and_a_cold_and_a_warm_cache_give_the_same_files(
     assert json.loads(cold["models/full/tokenizer.json"])["truncation"] is None
 
 
+@pytest.mark.long
 def test_the_same_holds_of_a_language_model(tiny_bloom: Path, tmp_path: Path) -> None:
     rows = [{"prompt": f"say {i}", "response": "ab"[i % 2] * 3} for i in range(40)]
     keys = {

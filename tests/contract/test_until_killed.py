@@ -59,6 +59,7 @@ def read(out: Path) -> dict[str, Any]:
     return values | {str(path.relative_to(out)): path.read_bytes() for path in out.rglob("*.parquet")}
 
 
+@pytest.mark.long
 def test_it_goes_on_after_the_last_round_and_ends_equal(
     study_in: StudyIn, tmp_path: Path, whole: Path
 ) -> None:

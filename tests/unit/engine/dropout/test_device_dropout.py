@@ -183,7 +183,10 @@ def _pass(run: Any, model: Any, dropout: DeviceDropout, tokens: int) -> _Pass:
     return _Pass(logits.detach(), gradients)
 
 
-@pytest.mark.parametrize("family", ["roberta", "mpnet", "deberta-v2", "llama"])
+@pytest.mark.parametrize(
+    "family",
+    ["deberta-v2", *(pytest.param(one, marks=pytest.mark.long) for one in ("roberta", "mpnet", "llama"))],
+)
 def test_one_graph_serves_all_lengths_and_passes(family: str) -> None:
     """One compilation without a break: for other lengths, other pass numbers in the same tensor, and a new
     context; dropout on, and what it computes is what eager passes do."""
