@@ -45,6 +45,14 @@ def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
         yield
 
 
+@pytest.fixture(autouse=True, scope="session")
+def _patience() -> Iterator[None]:
+    """A slow machine adds no line to what a quick command says."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("headstart.cli.stages._PATIENCE", 3600.0)
+        yield
+
+
 @pytest.fixture(scope="module")
 def one_thread() -> Iterator[None]:
     """Products as small as those of tests gain nothing from more, and lose on a busy machine."""
