@@ -6,8 +6,11 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
+import pytest
 import torch
 
+from groups import Processes
+from headstart.config.parallel import ParallelKind
 from headstart.config.study import Lora
 from headstart.config.traits import TaskName
 from headstart.engine.group import Group
@@ -20,7 +23,7 @@ from headstart.engine.optim.decay import find_decaying_parameters
 from headstart.engine.train import train
 from headstart.engine.weights import Weights
 from headstart.methods.lora_layers import inject_adapters
-from tiny import EventRecorder, make_tiny_context, make_tiny_model, make_tiny_run
+from tiny import EventRecorder, make_tiny_context, make_tiny_model, make_tiny_run, max_difference
 
 
 @dataclass(frozen=True)
@@ -82,3 +85,26 @@ def train_case(group: Group | None, case: Case) -> Outcome:
     scores = [dict(point.valid) for point in heard.points]
     error = str(member.error) if member.error else None
     return Outcome(heard.losses, scores, learnt, dict(moments or {}), error)
+
+
+def check_grouped(two: Processes, kind: ParallelKind, case: Case) -> None:
+    """See that two processes train it as one does, within 1e-9, and each to the bits of the other."""
+    alone = train_case(None, case)
+    first, second = two.run(train_case, kind, case)
+    assert alone.losses[0] != alone.losses[-1]
+    _check_equal(alone, first)
+    assert (second.losses, second.scores) == (first.losses, first.scores)
+    if kind == "ddp":
+        assert max_difference(second.weights, first.weights) == 0
+
+
+def _check_equal(expected: Outcome, actual: Outcome) -> None:
+    assert len(actual.losses) == len(expected.losses)
+    assert np.allclose(actual.losses, expected.losses, rtol=0, atol=1e-9)
+    assert len(actual.scores) == len(expected.scores)
+    for wanted, got in zip(expected.scores, actual.scores, strict=True):
+        assert got == pytest.approx(wanted, abs=1e-9)
+    assert max_difference(actual.weights, expected.weights) < 1e-9
+    assert actual.moments.keys() == expected.moments.keys()
+    for name, value in expected.moments.items():
+        torch.testing.assert_close(actual.moments[name].to(value.dtype), value, rtol=0, atol=1e-9)

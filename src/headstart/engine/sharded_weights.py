@@ -153,6 +153,8 @@ def _shard(module: nn.Module, group: Group, device: torch.device) -> None:
     for part in module.modules():
         if isinstance(part, FSDPModule):
             part.set_gradient_divide_factor(1.0)
+            # In float32 and bf16 torch scales inside the sum, by an operation that gloo has not.
+            part.set_force_sum_reduction_for_comms(True)
 
 
 def _find_blocks(module: nn.Module) -> Iterator[nn.Module]:
