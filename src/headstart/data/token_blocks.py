@@ -7,7 +7,7 @@ import json
 import math
 from collections import deque
 from collections.abc import Iterable
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -93,8 +93,9 @@ def build_token_blocks(
         nonlocal is_new
         is_new = True
         tell_stage("tokenising the corpus")
-        batches = encoder.encode_all(corpus.iterate(), workers or count_processors())
-        _write_blocks(batches, encoder, find_word_marks(tokenizer), block, target)
+        # Closed where the disk is full too: until then no other call may encode, and there is one to come.
+        with closing(encoder.encode_all(corpus.iterate(), workers or count_processors())) as batches:
+            _write_blocks(batches, encoder, find_word_marks(tokenizer), block, target)
         corpus.check_unchanged()
 
     entry = open_entry("blocks", digest[:32], write, folder)
