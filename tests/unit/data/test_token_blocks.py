@@ -20,6 +20,7 @@ from headstart.data import encode_documents, token_blocks
 from headstart.data.cache_folder import leave_temporary_cache, tell_of_temporary_cache
 from headstart.data.text_corpus import TextCorpus, TextList
 from headstart.data.token_blocks import TokenBlocks, bits_per_byte, build_token_blocks, unigram_entropy
+from headstart.data.token_files import ArrayFile
 from headstart.errors import DataError
 from headstart.stages import listen_to_stages
 
@@ -172,7 +173,7 @@ def test_a_file_that_grows_meanwhile_is_no_entry(tiny_model: Path, tmp_path: Pat
 
 
 @pytest.mark.parametrize(
-    ("documents", "got"), [([], "no documents"), (["a"], "1 documents with 3 tokens in all")]
+    ("documents", "got"), [([], "no documents"), (["a"], "1 document with 3 tokens in all")]
 )
 def test_a_corpus_that_fills_no_block_is_refused(documents: list[str], got: str, tiny_model: Path) -> None:
     tokenizer = AutoTokenizer.from_pretrained(tiny_model)
@@ -204,14 +205,14 @@ def test_a_uniform_model_of_bytes_needs_eight_bits() -> None:
 def full_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """A cache on a disk that is full once the first tokens are on it; the temporary one is not."""
     monkeypatch.setenv("HEADSTART_CACHE", str(tmp_path))
-    append = token_blocks.ArrayFile.append
+    append = ArrayFile.append
 
-    def fill(self: token_blocks.ArrayFile, numbers: np.ndarray) -> None:
+    def fill(self: ArrayFile, numbers: np.ndarray) -> None:
         if str(self._stream.name).startswith(str(tmp_path)):
             raise OSError(errno.ENOSPC, "no space left")
         append(self, numbers)
 
-    monkeypatch.setattr(token_blocks.ArrayFile, "append", fill)
+    monkeypatch.setattr(ArrayFile, "append", fill)
     yield
     leave_temporary_cache()
 
