@@ -6,6 +6,7 @@ on for so many seconds of CPU time; without it they are short, and the same in e
 
 from __future__ import annotations
 
+import faulthandler
 import json
 import os
 import re
@@ -64,6 +65,8 @@ def run_to_end(function: Callable[..., Any], *args: Any, folder: Path | None = N
         AssertionError: the message is none for people, the call left a file, or it took too much memory.
     """
     TALLY.examples += 1
+    if is_unlimited():
+        faulthandler.dump_traceback_later(10 * MOST_SECONDS, exit=True)  # where it hangs outside Python
     before = list_files(folder)
     with _note_example(kwargs, args), limit_seconds(), limit_growth():
         try:

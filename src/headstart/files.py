@@ -18,7 +18,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
-from headstart.os_faults import writing
+from headstart.os_faults import MachineError, writing
 
 #: What others may do with files and folders written here, whatever the umask: read them.
 FILE_MODE: Final = 0o644
@@ -119,6 +119,11 @@ def write_folder_atomically(path: Path, *, keep_existing: bool = False) -> Itera
             temporary.chmod(FOLDER_MODE)
             _sync_tree(temporary)
             is_moved = _move_folder(temporary, path)
+    except MachineError as error:  # of a file in it, which is gone when that is read
+        if error.where is not None and Path(error.where).is_relative_to(temporary):
+            error.where = str(path / Path(error.where).relative_to(temporary))
+        raise
+    else:
         if not is_moved and not keep_existing:
             raise FileExistsError(f"{path} already exists")
     finally:

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
-from fuzzing import MOST_SECONDS, TALLY, is_unlimited, read_seconds
+from fuzzing import TALLY, is_unlimited, read_seconds
 
 _SLOW = [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.function_scoped_fixture]
 # Files are written and models loaded in examples: no deadline, and nothing is kept between runs.
@@ -39,9 +39,7 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
 
 @pytest.fixture(autouse=True)
 def _leave_figures() -> Iterator[None]:
-    """Figures for who started a long run, and a stack where an example hangs outside Python."""
-    if is_unlimited():
-        faulthandler.dump_traceback_later((read_seconds() or 0) * 20 + 10 * MOST_SECONDS, exit=True)
+    """Figures for who started a long run; `run_to_end` has a stack printed where an example hangs."""
     yield
     faulthandler.cancel_dump_traceback_later()
     if name := os.environ.get("HEADSTART_FUZZ_TALLY"):

@@ -20,7 +20,7 @@ from headstart.files import (
     write_folder_atomically,
     write_text,
 )
-from headstart.os_faults import MachineError
+from headstart.os_faults import MachineError, writing
 
 
 class CrashError(Exception):
@@ -232,6 +232,17 @@ def test_failing_block_leaves_no_folder(tmp_path: Path) -> None:
     with pytest.raises(CrashError):
         write_half_a_folder(tmp_path / "out")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_file_that_could_not_be_written_is_named_where_it_was_to_be(tmp_path: Path) -> None:
+    """Its temporary folder is gone when the message is read."""
+    with (
+        pytest.raises(MachineError, match="the disk is full") as caught,
+        write_folder_atomically(tmp_path / "a") as folder,
+        writing(folder / "sub" / "b"),
+    ):
+        raise OSError(errno.ENOSPC, "No space left on device")
+    assert caught.value.where == f"{tmp_path}/a/sub/b"
 
 
 def test_folder_and_all_in_it_is_on_the_disk_before_its_name(tmp_path: Path, log: list[str]) -> None:

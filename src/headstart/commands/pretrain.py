@@ -11,6 +11,7 @@ from pydantic import ValidationError
 
 from headstart.config.pretraining import Pretraining
 from headstart.config.trackers import read_settings
+from headstart.data.cache_folder import tell_of_temporary_cache
 from headstart.device import choose_device
 from headstart.errors import DamagedFileError, HeadstartError
 from headstart.events import Event, Log, OnEvent, ignore_events, ignore_log
@@ -92,6 +93,8 @@ def _train(
     tokenizer = open_tokenizer(settings, corpora[0], layout.tokenizer_folder, log)
     model = open_model(settings, tokenizer, log)
     blocks, valid = open_blocks(settings, corpora, tokenizer)
+    for sentence in tell_of_temporary_cache():
+        log(sentence)
     check_warmup(settings.training, len(blocks))
     with _tell_trackers(settings, layout, on_event, log) as tell:
         record = pretrain_model(

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import chain
@@ -90,8 +90,8 @@ class DocumentEncoder:
         end = starts[own] if 0 <= own < len(starts) else len(piece.text) * (own > 0)
         return len(piece.text[:end].encode())
 
-    def encode_all(self, documents: Iterable[str], workers: int) -> Iterator[EncodedPieces]:
-        """The tokens of all documents, in their order, by so many threads."""
+    def encode_all(self, documents: Iterable[str], workers: int) -> Generator[EncodedPieces, None, None]:
+        """The tokens of all documents, in order, by so many threads; one call at a time, until closed."""
         batches = _gather_batches(chain.from_iterable(map(cut_document, documents)))
         waiting: deque[Future[EncodedPieces]] = deque()
         threads = workers if self._backend.uses_threads else 1

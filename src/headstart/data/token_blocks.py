@@ -7,7 +7,7 @@ import json
 import math
 from collections import deque
 from collections.abc import Iterable
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -23,6 +23,7 @@ from headstart.data.word_starts import WordMarks, find_word_marks
 from headstart.errors import DataError
 from headstart.processors import count_processors
 from headstart.stages import tell_stage
+from headstart.wording import format_count
 
 #: Version of the files in the cache, and a part of their key.
 _FORMAT: Final = "blocks-1"
@@ -62,6 +63,26 @@ class TokenBlocks:
         return int(self.tokens.size)
 
 
+class FewTokensError(DataError):
+    """The documents do not fill one block of `block` tokens."""
+
+    def __init__(self, documents: int, tokens: int, block: int) -> None:
+        self.tokens = tokens
+        held = f"{format_count(documents, 'document')} with {format_count(tokens, 'token')} in all"
+        super().__init__(
+            f"{held}, less than one block" if documents else "no documents",
+            expected=f"{block:,} tokens at least, the length of a block",
+            fix="more text, or a shorter block",
+        )
+
+    def name_key(self, key: str, otherwise: str) -> DataError:
+        """The same, with the key that sets the length of a block, and what else helps."""
+        if self.tokens < 2:  # no block is so short
+            return DataError(self.got, expected=self.expected, fix=otherwise)
+        fix = f"set {key} to {self.tokens:,} or less, or {otherwise}"
+        return DataError(self.got, where=key, expected=self.expected, fix=fix)
+
+
 @dataclass(frozen=True)
 class _Facts:
     n_bytes: int
@@ -93,8 +114,9 @@ def build_token_blocks(
         nonlocal is_new
         is_new = True
         tell_stage("tokenising the corpus")
-        batches = encoder.encode_all(corpus.iterate(), workers or count_processors())
-        _write_blocks(batches, encoder, find_word_marks(tokenizer), block, target)
+        # Closed where the disk is full too: until then no other call may encode, and there is one to come.
+        with closing(encoder.encode_all(corpus.iterate(), workers or count_processors())) as batches:
+            _write_blocks(batches, encoder, find_word_marks(tokenizer), block, target)
         corpus.check_unchanged()
 
     entry = open_entry("blocks", digest[:32], write, folder)
@@ -156,7 +178,7 @@ class _Tail:
             DataError: there is none.
         """
         if self._tokens < self._block:
-            self._refuse()
+            raise FewTokensError(self._documents, self._tokens, self._block)
         dropped, n_bytes, documents = self._tokens % self._block, self._bytes, self._documents
         while dropped:
             piece, length = self._last.pop()
@@ -165,15 +187,6 @@ class _Tail:
             n_bytes -= len(piece.text.encode()) - self._encoder.count_bytes(piece, kept)
             documents -= piece.is_first and kept == 0
         return _Facts(n_bytes, documents)
-
-    def _refuse(self) -> None:
-        if not self._documents:
-            raise DataError("no documents", expected="text")
-        raise DataError(
-            f"{self._documents:,} documents with {self._tokens:,} tokens in all, less than one block",
-            expected=f"{self._block:,} tokens at least, the length of a block",
-            fix="more text, or a shorter block",
-        )
 
 
 def _load_blocks(folder: Path, digest: str) -> TokenBlocks:

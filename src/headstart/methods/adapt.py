@@ -10,6 +10,7 @@ from typing import Any
 
 from safetensors.torch import save_file
 
+from headstart.data.cache_folder import tell_of_temporary_cache
 from headstart.events import Log
 from headstart.files import hash_file, write_folder_atomically
 from headstart.methods.adaptation_settings import make_settings
@@ -37,6 +38,8 @@ def _adapt(prepared: PreparedRun, folder: Path, log: Log) -> None:
     checkpoint, seed = prepared.checkpoint, prepared.run.seed
     settings = make_settings(prepared)
     train, valid = build_blocks(prepared, settings.training.block)
+    for sentence in tell_of_temporary_cache():
+        log(sentence)
     examples = format_count(len(prepared.study.corpus.parts["train"]), "training example")
     log(
         f"adapting {checkpoint.name} to {examples}, seed {seed}: {settings.task}, "

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
+from headstart.config.adapt_section import Adapt
+from headstart.config.arm_settings import is_adapted
 from headstart.config.runs import Run
 from headstart.config.study import Study
 from headstart.data.corpus import Corpus
@@ -12,7 +14,13 @@ from headstart.wording import format_count, format_names, join_names
 
 
 def describe_adaptation(runs: Iterable[Run], study: Study, corpus: Corpus) -> Iterator[StudyWarning]:
-    """That arms which are adapted read all training examples, for a plan and the results."""
+    """What adapted arms read, or that `adapt` was set for none, for a plan and the results."""
+    if study.adapt != Adapt() and not any(map(is_adapted, study.arms.values())):
+        yield StudyWarning(
+            kind="adapted",
+            message="adapt: has no effect, as no arm has init: adapted; give one of the arms init: adapted, "
+            "or leave the section out",
+        )
     adapted = [run for run in runs if run.adapted]
     if not adapted:
         return

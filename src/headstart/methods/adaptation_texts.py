@@ -16,7 +16,7 @@ from headstart.data.corpus import Corpus, Part
 from headstart.data.documents import list_corpus_files
 from headstart.data.text_corpus import HeldOut, TextCorpus, TextList
 from headstart.data.texts import make_text_key
-from headstart.data.token_blocks import TokenBlocks, build_token_blocks
+from headstart.data.token_blocks import FewTokensError, TokenBlocks, build_token_blocks
 from headstart.errors import DataError
 from headstart.prepared import PreparedRun
 
@@ -99,7 +99,11 @@ def collect_texts(study: Study, corpus: Corpus) -> AdaptationTexts:
 
 
 def build_blocks(prepared: PreparedRun, block: int) -> tuple[TokenBlocks, TokenBlocks]:
-    """What trains, and what measures: a part of the training texts; all of them where that fills no block."""
+    """What trains, and what measures: a part of the training texts; all of them where that fills no block.
+
+    Raises:
+        DataError: all do not fill one, or a text of `adapt.text` cannot be used.
+    """
     texts = collect_texts(prepared.study.study, prepared.study.corpus)
     build = partial(build_token_blocks, tokenizer=prepared.checkpoint.tokenizer, block=block)
     sides = [
@@ -108,8 +112,10 @@ def build_blocks(prepared: PreparedRun, block: int) -> tuple[TokenBlocks, TokenB
     ]
     try:
         return build(sides[0]), build(sides[1])
-    except DataError as error:
-        if error.where == "adapt.text":
-            raise
-    whole = build(texts)
+    except FewTokensError:
+        pass
+    try:
+        whole = build(texts)
+    except FewTokensError as error:
+        raise error.name_key("adapt.block", "name files with more text as adapt.text") from error
     return whole, whole

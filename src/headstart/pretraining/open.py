@@ -13,7 +13,7 @@ from transformers import MODEL_FOR_CAUSAL_LM_MAPPING, MODEL_FOR_MASKED_LM_MAPPIN
 from headstart.config.pretraining import Pretraining, TokenizerTraining
 from headstart.data.documents import list_corpus_files
 from headstart.data.text_corpus import Corpus, TextCorpus, divide_corpus
-from headstart.data.token_blocks import TokenBlocks, build_token_blocks
+from headstart.data.token_blocks import FewTokensError, TokenBlocks, build_token_blocks
 from headstart.errors import DataError, ModelError
 from headstart.events import Log
 from headstart.files import write_folder_atomically
@@ -80,17 +80,20 @@ def open_blocks(
     Raises:
         DataError: one part does not fill a block.
     """
-    train = build_token_blocks(corpora[0], tokenizer, block=settings.training.block)
+    block = settings.training.block
     try:
-        valid = build_token_blocks(corpora[1], tokenizer, block=settings.training.block)
-    except DataError as error:
+        train = build_token_blocks(corpora[0], tokenizer, block=block)
+    except FewTokensError as error:
+        raise error.name_key("training.block", "name more text as data.train") from error
+    try:
+        return train, build_token_blocks(corpora[1], tokenizer, block=block)
+    except FewTokensError as error:
+        more = f"name {'more' if settings.data.valid_paths else 'files as'} data.valid"
+        more += "" if settings.data.valid_paths else ", or set a larger data.valid_share"
+        told = error.name_key("training.block", more)
         raise DataError(
-            f"validation text: {error.got}",
-            where=error.where,
-            expected=error.expected,
-            fix="name files as data.valid, or set a larger data.valid_share or a shorter training.block",
+            f"validation text: {told.got}", where=told.where, expected=told.expected, fix=told.fix
         ) from error
-    return train, valid
 
 
 def open_model(settings: Pretraining, tokenizer: Any, log: Log) -> nn.Module:

@@ -22,7 +22,7 @@ _LEASE: Final = "folder"
 #: The state of training, among what is our own.
 STATE_FILE: Final = "state.safetensors"
 #: What may differ when a pretraining goes on: it touches no number.
-_MAY_CHANGE: Final = ("out", "trackers", "save_every")
+_MAY_CHANGE: Final = ("out", "trackers", "save_every", "training.graph")
 #: What a tokenizer that was trained here is a function of: its documents, kind and size.
 _OF_TOKENIZER: Final = ("data", "seed", "task", "tokenizer")
 
@@ -107,7 +107,7 @@ def _check_same(layout: PretrainingLayout, settings: Pretraining) -> bool:
     changed = [
         key
         for key in sorted(old.keys() | new.keys())
-        if old.get(key) != new.get(key) and key.partition(".")[0] not in _MAY_CHANGE
+        if old.get(key) != new.get(key) and not _may_change(key)
     ]
     is_bound = _choose_bound(layout, earlier)
     differences = [f"{key} was {old.get(key)}, is {new.get(key)}" for key in changed if is_bound(key)]
@@ -119,6 +119,10 @@ def _check_same(layout: PretrainingLayout, settings: Pretraining) -> bool:
             fix="undo the change, or name another folder: out=FOLDER",
         )
     return not changed
+
+
+def _may_change(key: str) -> bool:
+    return any(f"{key}.".startswith(f"{free}.") for free in _MAY_CHANGE)
 
 
 def _choose_bound(layout: PretrainingLayout, earlier: Pretraining) -> Callable[[str], bool]:

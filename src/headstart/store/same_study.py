@@ -6,7 +6,13 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from headstart.config.arm_settings import format_init, get_grid_axes, get_tune, resolve_training
+from headstart.config.arm_settings import (
+    format_init,
+    get_grid_axes,
+    get_tune,
+    is_adapted,
+    resolve_training,
+)
 from headstart.config.load import load_study
 from headstart.config.study import Lora, Study, Tune
 from headstart.config.traits import METHODS, get_method_traits, get_task_traits
@@ -124,7 +130,10 @@ def _check_same_study(earlier: Study, study: Study, out: Path) -> None:
 def _list_differences(earlier: Study, study: Study) -> Iterator[str]:
     """What differs between two studies in a way that would change, or lose, runs that are done."""
     old, new = _flatten_identity(earlier), _flatten_identity(study)
+    has_adapted = any(map(is_adapted, earlier.arms.values()))
     for key in sorted(old.keys() | new.keys()):
+        if key.startswith("adapt.") and not has_adapted:
+            continue  # nothing is there that read it
         arm = key.partition(_SEPARATOR)[0] if _SEPARATOR in key else None
         if old.get(key) != new.get(key) and (arm is None or arm in earlier.arms):
             shown = f"arms.{key}".replace(_SEPARATOR, ".") if arm else key

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import shutil
+import tempfile
 import threading
 import time
 from collections.abc import Sequence
@@ -16,7 +18,7 @@ from tensorboard.summary.writer.event_file_writer import EventFileWriter
 from headstart.config.runs import Run
 from headstart.data.markdown import escape_markdown
 from headstart.events import Event, RunEnded, RunStarted
-from headstart.files import FILE_MODE, set_modes
+from headstart.files import set_modes, write_file_atomically
 from headstart.records import Sample
 from headstart.trackers.base import BaseTracker, TrackedRun, TrackedStudy
 from headstart.trackers.points import list_points
@@ -48,13 +50,17 @@ def _hear_of_threads() -> None:
         threading.excepthook = _leave_to_writer
 
 
+def _open_writer(folder: Path, suffix: str = "") -> EventFileWriter:
+    _hear_of_threads()
+    return EventFileWriter(str(folder), filename_suffix=suffix)
+
+
 class TensorBoardTracker(BaseTracker):
     """One run's event file: the points of `points.list_points`, a row of HPARAMS, and samples as text."""
 
     def __init__(self, tracked: TrackedRun, settings: Any) -> None:
-        _hear_of_threads()
         self._folder, self._metric = tracked.folder, tracked.study.metric
-        self._writer = EventFileWriter(str(tracked.folder))
+        self._writer = _open_writer(tracked.folder)
 
     @classmethod
     def begin_study(cls, study: TrackedStudy, settings: Any, runs: Sequence[Run]) -> None:
@@ -94,18 +100,21 @@ class TensorBoardTracker(BaseTracker):
 
 
 def _write_pages(folder: Path, pages: Sequence[Summary], suffix: str) -> None:
-    """Write them as a file of that suffix in place of an earlier one, unless it is there."""
+    """Write them as a file of that suffix, whole, in place of an earlier one, unless it is there."""
     earlier = list(folder.glob("events.out.tfevents.*.study-*"))
     if any(file.name.endswith(suffix) for file in earlier):
         return
-    writer = EventFileWriter(str(folder), filename_suffix=suffix)
-    for page in pages:
-        writer.add_event(EventProto(wall_time=time.time(), step=0, summary=page))
-    writer.close()
+    with tempfile.TemporaryDirectory() as own:
+        writer = _open_writer(Path(own), suffix)
+        for page in pages:
+            writer.add_event(EventProto(wall_time=time.time(), step=0, summary=page))
+        writer.flush()  # which says what the writer's thread could not write; `close` does not
+        writer.close()
+        for made in Path(own).iterdir():
+            with write_file_atomically(folder / made.name) as temporary:
+                shutil.copyfile(made, temporary)
     for file in earlier:
         file.unlink(missing_ok=True)
-    for file in folder.glob(f"*{suffix}"):
-        file.chmod(FILE_MODE)
 
 
 def _format_sample(sample: Sample) -> str:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import math
-from collections.abc import Sequence
+import threading
+from collections.abc import Iterator, Sequence
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -15,8 +17,10 @@ from transformers import AutoTokenizer
 
 from conftest import WORDS
 from headstart.data import encode_documents, token_blocks
+from headstart.data.cache_folder import leave_temporary_cache, tell_of_temporary_cache
 from headstart.data.text_corpus import TextCorpus, TextList
 from headstart.data.token_blocks import TokenBlocks, bits_per_byte, build_token_blocks, unigram_entropy
+from headstart.data.token_files import ArrayFile
 from headstart.errors import DataError
 from headstart.stages import listen_to_stages
 
@@ -169,7 +173,7 @@ def test_a_file_that_grows_meanwhile_is_no_entry(tiny_model: Path, tmp_path: Pat
 
 
 @pytest.mark.parametrize(
-    ("documents", "got"), [([], "no documents"), (["a"], "1 documents with 3 tokens in all")]
+    ("documents", "got"), [([], "no documents"), (["a"], "1 document with 3 tokens in all")]
 )
 def test_a_corpus_that_fills_no_block_is_refused(documents: list[str], got: str, tiny_model: Path) -> None:
     tokenizer = AutoTokenizer.from_pretrained(tiny_model)
@@ -195,3 +199,31 @@ def test_a_uniform_model_of_bytes_needs_eight_bits() -> None:
     """Two tokens a byte at ln 16 nats each are eight bits."""
     blocks = TokenBlocks(np.zeros((2, 4), np.uint16), np.ones((2, 4), np.bool_), 4, 1, "")
     assert bits_per_byte(math.log(16), blocks) == pytest.approx(8.0)
+
+
+@pytest.fixture
+def full_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """A cache on a disk that is full once the first tokens are on it; the temporary one is not."""
+    monkeypatch.setenv("HEADSTART_CACHE", str(tmp_path))
+    append = ArrayFile.append
+
+    def fill(self: ArrayFile, numbers: np.ndarray) -> None:
+        if str(self._stream.name).startswith(str(tmp_path)):
+            raise OSError(errno.ENOSPC, "no space left")
+        append(self, numbers)
+
+    monkeypatch.setattr(ArrayFile, "append", fill)
+    yield
+    leave_temporary_cache()
+
+
+@pytest.mark.usefixtures("full_cache")
+def test_a_cache_that_is_full_amid_a_corpus_is_done_without(tiny_roberta: str) -> None:
+    """The threads that encoded for it have to be gone: the next ones wait for them."""
+    built = list[TokenBlocks]()
+    tokenizer = AutoTokenizer.from_pretrained(tiny_roberta)
+    build = threading.Thread(target=lambda: built.append(_build(_make_documents(), tokenizer)), daemon=True)
+    build.start()
+    build.join(60)
+    assert len(built) == 1, "no end"
+    assert len(list(tell_of_temporary_cache())) == 1

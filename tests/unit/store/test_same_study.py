@@ -59,6 +59,7 @@ def test_check_writes_nothing(tmp_path: Path) -> None:
         {"prompts": {"template": "human"}},
         {"workers": 2},
         {"vocabulary": "full"},
+        {"adapt": {"epochs": 2}},
         {"execution": {"compile": "off", "graph": "off"}},
         {"arms": {"pretrained": {}, "random": {"init": "random"}, "more": {"init": "org/x"}}},
     ],
@@ -85,6 +86,13 @@ def test_other_study_is_refused_with_what_differs(
     with pytest.raises(OutputError) as caught:
         check_same_study(layout, make_study(tmp_path / "out", **changes))
     assert caught.value.got.endswith(f"differences: {expected}")
+
+
+def test_how_arms_were_adapted_may_change_only_where_none_was(tmp_path: Path) -> None:
+    layout = opened(tmp_path / "out", arms={"a": {"init": "adapted"}})
+    changed = make_study(tmp_path / "out", arms={"a": {"init": "adapted"}}, adapt={"epochs": 2})
+    with pytest.raises(OutputError, match=r"differences: adapt\.epochs was 10\.0, is 2\.0"):
+        check_same_study(layout, changed)
 
 
 def test_everything_that_differs_is_told(tmp_path: Path) -> None:

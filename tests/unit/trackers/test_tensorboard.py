@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import resource
 import shutil
 import sys
 import threading
@@ -15,6 +16,7 @@ from typing import Any
 import pytest
 from tensorboard.backend.event_processing.data_provider import MultiplexerDataProvider
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+from tensorboard.backend.event_processing.event_file_loader import EventFileLoader
 from tensorboard.backend.event_processing.plugin_event_multiplexer import EventMultiplexer
 from tensorboard.context import RequestContext
 from tensorboard.plugins.base_plugin import TBContext
@@ -24,6 +26,7 @@ from tensorboard.plugins.hparams import api_pb2, backend_context, list_session_g
 from headstart.cli.bugs import escape_tracebacks
 from headstart.config.trackers import NoSettings
 from headstart.events import EpochDone, RunEnded, RunStarted, StepDone
+from headstart.os_faults import MachineError
 from headstart.records import Sample
 from headstart.trackers.base import Tracker
 from headstart.trackers.tensorboard import TensorBoardTracker
@@ -169,6 +172,29 @@ def test_a_folder_that_is_removed_meanwhile_is_said_to_who_writes_and_leaves_no_
     with pytest.raises(OSError, match="curves"):
         write()
     assert capsys.readouterr().err == ""
+
+
+def test_pages_on_a_full_disk_are_said_leave_no_trace_and_are_written_once_there_is_room(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Pages that were cut would else pass for whole: they are not written again."""
+    study, run = make_tracked(tmp_path).study, make_run(tmp_path)
+    for module in (sys, threading):
+        monkeypatch.setattr(module, "excepthook", module.excepthook)
+    escape_tracebacks()  # as the command line does
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    for most in (0, 100):
+        resource.setrlimit(resource.RLIMIT_FSIZE, (most, limits[1]))
+        try:
+            with pytest.raises((OSError, MachineError)):
+                TensorBoardTracker.begin_study(study, NoSettings(), [run])
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert capsys.readouterr().err == ""
+    assert not list((tmp_path / "tensorboard").glob("*"))
+    TensorBoardTracker.begin_study(study, NoSettings(), [run])
+    (file,) = (tmp_path / "tensorboard").glob("*")
+    assert len(list(EventFileLoader(str(file)).Load())) == 3, "the version, and both pages"
 
 
 def serve(folder: Path) -> MultiplexerDataProvider:

@@ -22,6 +22,9 @@ VERSION: Final = 1
 _NAMES: Final = {1: "<u1", 2: "<i1", 3: "<i2", 4: "<i4", 5: "<i8", 8: "<u2", 9: "<u4", 10: "<u8"}
 DTYPES: Final[dict[int, np.dtype]] = {code: np.dtype(name) for code, name in _NAMES.items()}
 _EXPECTED: Final = "an index and data of one run of fairseq-preprocess"
+_COPY: Final = "copy both files again"
+#: Ids of the longest row that is read: as a list and as pieces they take some hundred bytes each.
+MOST_IN_ROW: Final = 1 << 24
 
 
 @dataclass(frozen=True)
@@ -50,9 +53,13 @@ def read_binarised(prefix: Path) -> BinarisedRows:
     """
     index, data = add_suffix(prefix, ".idx"), add_suffix(prefix, ".bin")
     for path in (index, data):
-        if not path.exists() or (fault := find_file_fault(path)):
+        fault = find_file_fault(path)
+        if fault is not None or not path.exists():
             raise DataError(
-                f"is {fault}" if path.exists() else "no such file", where=str(path), expected=_EXPECTED
+                f"is {fault}" if fault else "no such file",
+                where=str(path),
+                expected=_EXPECTED,
+                fix=_COPY,
             )
     with reading(index), index.open("rb") as stream:
         magic = stream.read(len(MAPPED))
@@ -68,7 +75,9 @@ def read_binarised(prefix: Path) -> BinarisedRows:
             expected="data of --dataset-impl mmap or cached",
             fix="run fairseq-preprocess again with --dataset-impl mmap",
         )
-    raise DataError(f"no index of fairseq: begins with {magic!r}", where=str(index), expected=_EXPECTED)
+    raise DataError(
+        f"no index of fairseq: begins with {magic!r}", where=str(index), expected=_EXPECTED, fix=_COPY
+    )
 
 
 def add_suffix(prefix: Path, suffix: str) -> Path:
@@ -105,9 +114,14 @@ class _Index:
             self.refuse(f"numbers of kind {code}, which are no ids")
         return DTYPES[code]
 
+    def check_end(self) -> None:
+        """See that nothing follows: no writer leaves more."""
+        if self.stream.read(1):
+            self.refuse("goes on behind its last row")
+
     def refuse(self, what: str) -> NoReturn:
         """Say what is wrong with the file."""
-        raise DataError(what, where=str(self.path), expected=_EXPECTED, fix="copy both files again")
+        raise DataError(what, where=str(self.path), expected=_EXPECTED, fix=_COPY)
 
 
 def _read_mapped(index: _Index, data: Path) -> BinarisedRows:
@@ -140,7 +154,8 @@ def _map(data: Path, dtype: np.dtype) -> np.ndarray:
 
 
 def _check(rows: BinarisedRows, index: _Index, data: Path) -> BinarisedRows:
-    """See that all rows lie within the data."""
+    """See that all rows lie within the data, and are all of them."""
+    index.check_end()
     starts, sizes, length = rows.starts, rows.sizes, len(rows.values)
     # Written so that no sum is too large for the numbers it is made of.
     outside = (starts < 0) | (sizes < 0) | (starts > length) | (sizes > length - np.clip(starts, 0, length))
@@ -150,7 +165,23 @@ def _check(rows: BinarisedRows, index: _Index, data: Path) -> BinarisedRows:
             f"row {row + 1} has {int(sizes[row]):,} numbers from number {int(starts[row]):,} on, and "
             f"{data.name} holds {length:,}"
         )
-    # No writer stores rows over one another: a small file would else become texts of any length.
-    if (total := int(sizes.sum())) > length:
-        index.refuse(f"rows of {total:,} numbers in all, and {data.name} holds {length:,}")
+    _check_whole(rows, index, data)
     return rows
+
+
+def _check_whole(rows: BinarisedRows, index: _Index, data: Path) -> None:
+    """See that the rows stand one after the other and leave nothing, as every writer leaves them.
+
+    Else a part of the texts, or texts of another run, would be taken for all.
+    """
+    starts, sizes, length = rows.starts, rows.sizes, len(rows.values)
+    total, left = int(sizes.sum()), data.stat().st_size % rows.values.itemsize
+    if total != length or left:
+        more = " and a part of one" if left else ""
+        index.refuse(f"rows of {total:,} numbers in all, and {data.name} holds {length:,}{more}")
+    if (moved := starts != np.cumsum(sizes) - sizes).any():
+        row = int(np.flatnonzero(moved)[0])
+        index.refuse(f"row {row + 1} begins at number {int(starts[row]):,}, not where the one before it ends")
+    if len(sizes) and (longest := int(sizes.max())) > MOST_IN_ROW:
+        row = int(sizes.argmax())
+        index.refuse(f"row {row + 1} has {longest:,} numbers; at most {MOST_IN_ROW:,} can be read")

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -33,7 +34,7 @@ def choose_join(dictionary: Dictionary, folders: Sequence[Path]) -> Join:
     if any(_SPACE in word for word in words):
         return join_pieces
     if words and all(word.isdecimal() for word in words):
-        return _make_gpt2_join(folders)
+        return _make_gpt2_join(words, folders)
     if any(word.endswith(_CONTINUED) for word in words):
         return join_continued
     return " ".join
@@ -56,9 +57,9 @@ def join_continued(pieces: Iterable[str]) -> str:
     return f"{' '.join(pieces)} ".replace(f"{_CONTINUED} ", "").rstrip()
 
 
-def _make_gpt2_join(folders: Sequence[Path]) -> Join:
+def _make_gpt2_join(words: Sequence[str], folders: Sequence[Path]) -> Join:
     places = [folder / name for folder in folders for name in ("encoder.json", "vocab.json")]
-    file = next((path for path in places if path.is_file()), None)
+    file = next(filter(os.path.lexists, places), None)
     if file is None:
         raise DataError(
             "a dictionary of numbers, as of GPT-2's tokens, and no encoder.json to read them by",
@@ -67,7 +68,20 @@ def _make_gpt2_join(folders: Sequence[Path]) -> Join:
             fix="copy it there from where the texts were encoded",
         )
     tokens = {str(number): token for token, number in read_encoder(file).items()}
+    _check_tokens(words, tokens, file)
     return lambda pieces: "".join(_join_known(pieces, tokens))
+
+
+def _check_tokens(words: Sequence[str], tokens: Mapping[str, str], file: Path) -> None:
+    """See that each number of the dictionary has a token: texts would else be numbers in part."""
+    without = [word for word in words if word not in tokens]
+    if without:
+        raise DataError(
+            f"no token has number {without[0]}, which dict.txt lists ({len(without):,} such numbers)",
+            where=str(file),
+            expected="the encoder.json by which the texts were encoded",
+            fix="copy it there from where the texts were encoded",
+        )
 
 
 def _join_known(pieces: Sequence[str], tokens: dict[str, str]) -> Iterable[str]:

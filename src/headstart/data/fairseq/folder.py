@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -10,14 +11,15 @@ from typing import Final
 
 from headstart.data.corpus import PARTS, Part
 from headstart.data.fairseq.binarised import add_suffix, read_binarised
-from headstart.data.fairseq.decoding import Join, choose_join, list_pieces
-from headstart.data.fairseq.dictionary import Dictionary, read_dictionary
+from headstart.data.fairseq.decoding import UNKNOWN_CHARACTER, Join, choose_join, list_pieces
+from headstart.data.fairseq.dictionary import UNK, Dictionary, read_dictionary
 from headstart.data.formats import Cells
 from headstart.data.lines import read_lines
 from headstart.errors import DataError
 
 #: The sub-folder of single texts, or first ones; of second ones; of labels, each with its dictionary.
 FIRST, SECOND, LABEL = "input0", "input1", "label"
+_COLUMNS: Final = (FIRST, SECOND, LABEL)
 DICTIONARY: Final = "dict.txt"
 #: Where a value stands, and the value.
 Located = tuple[str, str]
@@ -47,7 +49,8 @@ class _TextColumn:
 
 def is_binarised_folder(folder: Path) -> bool:
     """Whether it is laid out as fairseq's sentence prediction wants its data."""
-    return (folder / FIRST / DICTIONARY).is_file() and (folder / LABEL).is_dir()
+    # A broken link counts: what is opened then says so.
+    return all(map(os.path.lexists, (folder / FIRST / DICTIONARY, folder / LABEL)))
 
 
 def open_binarised_folder(folder: Path) -> dict[Part, Iterator[Cells]]:
@@ -57,22 +60,26 @@ def open_binarised_folder(folder: Path) -> dict[Part, Iterator[Cells]]:
         DataError: no such folder, or a file of it is absent, damaged or of another dictionary.
     """
     if not is_binarised_folder(folder):
+        other = "not a folder" if os.path.lexists(folder) else "no such folder"
         raise DataError(
-            "no binarised data" if folder.is_dir() else "no such folder",
+            "no binarised data" if folder.is_dir() else other,
             where=str(folder),
             expected=f"{FIRST}/{DICTIONARY}, {FIRST}/train.idx, {FIRST}/train.bin and {LABEL}/, as "
             "fairseq-preprocess writes them",
         )
     texts = _open_columns(folder)
-    parts = {part: _read_part(folder, part, texts) for part in list_parts(folder)}
+    parts = {part: _read_part(folder, part, texts, labelled=True) for part in list_parts(folder)}
     if "train" not in parts:
         raise DataError("no training examples", where=str(folder / FIRST), expected="train.idx and train.bin")
     return parts
 
 
 def list_parts(folder: Path) -> tuple[Part, ...]:
-    """The parts of a folder that have files."""
-    return tuple(part for part in PARTS if _list_shards(folder / FIRST, part))
+    """The parts of which a column has a file, damaged ones too.
+
+    One whose texts or labels alone are lost would else be split off train without a word.
+    """
+    return tuple(part for part in PARTS if any(_has_files(folder / name, part) for name in _COLUMNS))
 
 
 def open_index(index: Path) -> Iterator[Cells]:
@@ -83,7 +90,8 @@ def open_index(index: Path) -> Iterator[Cells]:
     """
     if index.parent.name == FIRST and is_binarised_folder(index.parent.parent):
         folder = index.parent.parent
-        yield from _read_part(folder, index.stem, _open_columns(folder))
+        labelled = _has_files(folder / LABEL, index.stem)
+        yield from _read_part(folder, index.stem, _open_columns(folder), labelled=labelled)
         return
     for where, text in _TextColumn(index.parent).read(index.stem):
         yield where, {"text": text}
@@ -91,7 +99,7 @@ def open_index(index: Path) -> Iterator[Cells]:
 
 def has_pairs(folder: Path) -> bool:
     """Whether each row holds two texts."""
-    return (folder / SECOND).is_dir()
+    return os.path.lexists(folder / SECOND)
 
 
 def _open_columns(folder: Path) -> dict[str, _TextColumn]:
@@ -99,22 +107,28 @@ def _open_columns(folder: Path) -> dict[str, _TextColumn]:
     return {name: _TextColumn(folder / name) for name in names}
 
 
-def has_labels(folder: Path, part: str) -> bool:
-    """Whether the rows of a part have labels."""
-    return bool(_list_shards(folder / LABEL, part)) or (folder / LABEL / f"{part}.label").is_file()
+def _has_files(column: Path, part: str) -> bool:
+    """Whether something of a part is in a column's sub-folder, a file that cannot be read too."""
+    return _has_shard(column / part) or os.path.lexists(column / f"{part}.label")
+
+
+def _has_shard(prefix: Path) -> bool:
+    return any(os.path.lexists(add_suffix(prefix, suffix)) for suffix in (".idx", ".bin"))
 
 
 def _list_shards(folder: Path, part: str) -> list[Path]:
     """The prefixes of a part's files: `train`, and of one that was written in pieces `train1` and so on."""
     shards = [folder / part]
-    while add_suffix(folder / f"{part}{len(shards)}", ".idx").is_file():
+    while _has_shard(folder / f"{part}{len(shards)}"):
         shards.append(folder / f"{part}{len(shards)}")
-    return shards if add_suffix(shards[0], ".idx").is_file() else []
+    return shards
 
 
-def _read_part(folder: Path, part: str, texts: Mapping[str, _TextColumn]) -> Iterator[Cells]:
+def _read_part(
+    folder: Path, part: str, texts: Mapping[str, _TextColumn], *, labelled: bool
+) -> Iterator[Cells]:
     columns = {name: column.read(part) for name, column in texts.items()}
-    if has_labels(folder, part):
+    if labelled:
         columns[LABEL] = _read_labels(folder, part)
     for values in _join_columns(columns, folder, part):
         cells = {name: text for name, (_, text) in zip(columns, values, strict=True)}
@@ -153,12 +167,24 @@ def _read_pieces(folder: Path, part: str, dictionary: Dictionary) -> Iterator[tu
 def _read_labels(folder: Path, part: str) -> Iterator[Located]:
     """The names of classes; where labels are numbers to be predicted, fairseq keeps them as lines of text."""
     text = folder / LABEL / f"{part}.label"
-    if not _list_shards(folder / LABEL, part) and text.is_file():
+    if not _has_shard(folder / LABEL / part) and os.path.lexists(text):
         for i, line in enumerate(read_lines(text), start=1):
             yield f"{text}:{i}", line.strip()
         return
     dictionary = read_dictionary(folder / LABEL / DICTIONARY, with_mask=False)
+    names = frozenset(dictionary.words)
     for where, pieces in _read_pieces(folder / LABEL, part, dictionary):
         if len(pieces) != 1:
             raise DataError(f"{len(pieces)} labels", where=where, expected="one label for each row")
+        if pieces[0] not in names:
+            raise _refuse_label(pieces[0], where)
         yield where, pieces[0]
+
+
+def _refuse_label(piece: str, where: str) -> DataError:
+    return DataError(
+        f"the label is {UNK if piece == UNKNOWN_CHARACTER else piece}, a symbol of fairseq's own",
+        where=where,
+        expected=f"one of the labels in {LABEL}/{DICTIONARY}",
+        fix=f"run fairseq-preprocess again, with --srcdict the {DICTIONARY} of train's labels",
+    )

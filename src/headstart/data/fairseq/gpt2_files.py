@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
 
+from headstart.data.lines import require_file
 from headstart.errors import DataError
 from headstart.json_text import parse_json
 
@@ -16,6 +17,7 @@ def read_encoder(path: Path) -> dict[str, int]:
     Raises:
         DataError: the file cannot be read, or is not such an object.
     """
+    require_file(path)
     try:
         numbers = parse_json(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:

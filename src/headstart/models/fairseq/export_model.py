@@ -41,7 +41,7 @@ def export_checkpoint(model: Path, folder: Path, target: Path) -> ExportedCheckp
     state, notes = make_state(config, dict(network.state_dict()), where)
     tell_stage(f"writing {target}")
     labels = int(config.num_labels) if kind.endswith(_CLASSIFIER) else None
-    torch.save(_make_checkpoint(config, state, labels), folder / _MODEL_FILE)
+    _save(_make_checkpoint(config, state, labels), folder / _MODEL_FILE)
     write_words(tokenizer, config.vocab_size, folder, where)
     if labels is not None and labels > 1:
         write_label_words([str(config.id2label[i]) for i in range(labels)], folder, where)
@@ -53,6 +53,17 @@ def export_checkpoint(model: Path, folder: Path, target: Path) -> ExportedCheckp
     counted = (v for n, v in network.named_parameters() if "token_type" not in n and n not in unread)
     count = sum(value.numel() for value in counted)
     return ExportedCheckpoint(target, model, config.model_type, head, count, files, notes)
+
+
+def _save(checkpoint: dict[str, Any], file: Path) -> None:
+    """As `torch.save`, but what the system said of a write that failed is the error."""
+    try:
+        with file.open("wb") as stream:  # given a path, torch writes by itself, and says no errno
+            torch.save(checkpoint, stream)
+    except RuntimeError as error:  # of the archive, which torch then cannot close
+        if isinstance(error.__context__, OSError):
+            raise error.__context__ from None
+        raise
 
 
 def _load(kind: str, config: Any, where: str) -> Any:

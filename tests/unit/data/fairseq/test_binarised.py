@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import struct
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from fairseq_files import write_mapped, write_older
-from headstart.data.fairseq.binarised import read_binarised
+from headstart.data.fairseq.binarised import MOST_IN_ROW, read_binarised
 from headstart.data.fairseq.dictionary import make_dictionary
 from headstart.data.fairseq.writing import write_binarised
 from headstart.errors import DataError
@@ -56,6 +58,7 @@ def test_what_is_written_is_fairseqs_to_the_byte_and_read_again(tmp_path: Path) 
 
 
 def _pack_mapped(sizes: list[int], places: list[int], *, version: int = 1, code: int = 8) -> bytes:
+    """An index of rows of two-byte ids, that says what it is told to."""
     head = b"MMIDIDX\x00\x00" + struct.pack("<QBQ", version, code, len(sizes))
     return head + np.array(sizes, "<i4").tobytes() + np.array(places, "<i8").tobytes()
 
@@ -77,6 +80,10 @@ def _pack_mapped(sizes: list[int], places: list[int], *, version: int = 1, code:
         (_pack_mapped([1], [0], version=2), "version 2 of the format; 1 expected"),
         (_pack_mapped([1], [0], code=99), "numbers of kind 99"),
         (_pack_mapped([1], [0], code=7), "numbers of kind 7"),
+        (_pack_mapped([4, 1, 2], [0, 8, 10]) + b"\0", "goes on behind its last row"),
+        (_pack_mapped([4, 1], [0, 8]), "rows of 5 numbers in all, and train.bin holds 7"),
+        (_pack_mapped([4, 1, 2], [0, 8, 8]), "row 3 begins at number 4, not where the one before it ends"),
+        (_pack_mapped([4, 1, 2], [0, 8, 10], code=2), "rows of 7 numbers in all, and train.bin holds 14"),
         (b"HUFFIDX\x00\x00rest", "Huffman code"),
         (b"plain text", "no index of fairseq: begins with b'plain tex'"),
         (b"", "no index of fairseq: begins with b''"),
@@ -110,12 +117,47 @@ def test_any_damage_is_rows_or_one_error(tmp_path: Path, data: st.DataObject, wr
     assert sum(map(len, rows)) < 10_000
 
 
-def test_absent_files_are_named(tmp_path: Path) -> None:
+@pytest.mark.parametrize("suffix", [".idx", ".bin"])
+@pytest.mark.parametrize(
+    ("make", "what"),
+    [
+        (lambda path: None, "no such file"),
+        (os.mkfifo, "is a named pipe"),
+        (Path.mkdir, "is a folder"),
+        (lambda path: path.symlink_to(path.name), "is a link that points back to itself"),
+        (lambda path: path.symlink_to("nowhere"), "is a dangling link"),
+    ],
+)
+def test_absent_files_are_named(tmp_path: Path, suffix: str, make: Callable[[Path], None], what: str) -> None:
     write_mapped(tmp_path / "train", ROWS)
-    (tmp_path / "train.bin").unlink()
-    with pytest.raises(DataError, match="no such file") as caught:
+    file = tmp_path / f"train{suffix}"
+    file.unlink()
+    make(file)
+    with pytest.raises(DataError, match=what) as caught:
         read_binarised(tmp_path / "train")
-    assert caught.value.where == str(tmp_path / "train.bin")
+    assert caught.value.where == str(file)
+
+
+@pytest.mark.parametrize("write", [write_mapped, write_older])
+@pytest.mark.parametrize(
+    ("more", "what"), [(b"\0", "holds 7 and a part of one"), (bytes(8), r"holds (9|11)")]
+)
+def test_data_that_no_row_reads_are_refused(tmp_path: Path, write: object, more: bytes, what: str) -> None:
+    """Else an index of other texts would show a part of these."""
+    write(tmp_path / "train", ROWS)  # type: ignore[operator]
+    with (tmp_path / "train.bin").open("ab") as stream:
+        stream.write(more)
+    with pytest.raises(DataError, match=what):
+        read_binarised(tmp_path / "train")
+
+
+def test_a_row_that_no_memory_holds_is_refused(tmp_path: Path) -> None:
+    size = MOST_IN_ROW + 1
+    (tmp_path / "train.idx").write_bytes(_pack_mapped([size], [0]))
+    with (tmp_path / "train.bin").open("wb") as stream:
+        stream.truncate(2 * size)  # holes: it takes no room
+    with pytest.raises(DataError, match=r"row 1 has 16,777,217 numbers; at most 16,777,216"):
+        read_binarised(tmp_path / "train")
 
 
 def test_rows_over_one_another_are_refused(tmp_path: Path) -> None:

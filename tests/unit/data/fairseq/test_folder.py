@@ -118,15 +118,14 @@ def test_a_dictionary_is_read_once_for_all_parts(tmp_path: Path, monkeypatch: py
     _make_folder(tmp_path)
     read = list[Path]()
 
-    def note(path: Path) -> Dictionary:
+    def note(path: Path, **options: bool) -> Dictionary:
         read.append(path)
-        return read_dictionary(path)
+        return read_dictionary(path, **options)
 
     parts = open_binarised_folder(tmp_path)
-    (tmp_path / "label").rename(tmp_path / "no-labels")
     monkeypatch.setattr("headstart.data.fairseq.folder.read_dictionary", note)
     assert [len(list(rows)) for rows in parts.values()] == [6, 2, 3]
-    assert read == [tmp_path / "input0" / "dict.txt"]
+    assert read.count(tmp_path / "input0" / "dict.txt") == 1
 
 
 def test_what_does_not_belong_together_is_one_error(tmp_path: Path) -> None:
@@ -144,6 +143,70 @@ def test_what_does_not_belong_together_is_one_error(tmp_path: Path) -> None:
         list(open_binarised_folder(tmp_path)["train"])
 
 
+def _break(file: Path) -> None:
+    """Have a link that leads nowhere in a file's place."""
+    file.unlink()
+    file.symlink_to("nowhere")
+
+
+@pytest.mark.parametrize("name", ["valid.idx", "test.idx", "train1.idx"])
+@pytest.mark.parametrize("column", ["input0", "label"])
+def test_a_part_whose_file_is_broken_is_not_passed_over(tmp_path: Path, column: str, name: str) -> None:
+    """It would be split off train, or left out of it, without a word."""
+    parts = {part: [["a"]] for part in ("train", "train1", "valid", "test")}
+    for each in ("input0", "label"):
+        _binarise(tmp_path, each, parts)
+    _break(tmp_path / column / name)
+    with pytest.raises(DataError, match=f"{column}/{name}: is a dangling link"):
+        [list(rows) for rows in open_binarised_folder(tmp_path).values()]
+
+
+def test_a_part_that_lost_its_texts_or_labels_is_not_passed_over(tmp_path: Path) -> None:
+    for column in ("input0", "label"):
+        _binarise(tmp_path, column, {"train": [["a"]], "valid": [["a"]], "test": [["a"]]})
+    for suffix in ("idx", "bin"):
+        (tmp_path / "input0" / f"valid.{suffix}").unlink()
+        (tmp_path / "label" / f"test.{suffix}").unlink()
+    parts = open_binarised_folder(tmp_path)
+    with pytest.raises(DataError, match=r"input0/valid\.idx: no such file"):
+        list(parts["valid"])
+    with pytest.raises(DataError, match=r"label/test\.idx: no such file"):
+        list(parts["test"])
+    assert next(open_index(tmp_path / "input0" / "test.idx"))[1] == {"text": "a"}
+
+
+@pytest.mark.parametrize("broken", ["input0/dict.txt", "label/dict.txt"])
+def test_a_broken_dictionary_is_named(tmp_path: Path, broken: str) -> None:
+    for column in ("input0", "label"):
+        _binarise(tmp_path, column, {"train": [["a"]]})
+    _break(tmp_path / broken)
+    with pytest.raises(DataError, match=f"{broken}: is a dangling link"):
+        list(open_binarised_folder(tmp_path)["train"])
+
+
+def test_second_texts_that_cannot_be_read_are_not_passed_over(tmp_path: Path) -> None:
+    for column in ("input0", "label"):
+        _binarise(tmp_path, column, {"train": [["a"]]})
+    (tmp_path / "input1").symlink_to("nowhere")
+    with pytest.raises(DataError, match=r"input1/dict\.txt: no such file"):
+        list(open_binarised_folder(tmp_path)["train"])
+
+
+@pytest.mark.parametrize(("label", "shown"), [(3, "<unk>"), (5, "madeupword0000"), (4, None)])
+def test_labels_that_are_fairseqs_own_symbols_are_refused(
+    tmp_path: Path, label: int, shown: str | None
+) -> None:
+    _binarise(tmp_path, "input0", {"train": [["a"]]})
+    _binarise(tmp_path, "label", {"train": [["x"]]})
+    write_mapped(tmp_path / "label" / "train", [[label, 2]])
+    rows = open_binarised_folder(tmp_path)["train"]
+    if shown is None:
+        assert next(rows)[1]["label"] == "x"
+        return
+    with pytest.raises(DataError, match=f"the label is {shown}, a symbol of fairseq's own"):
+        next(rows)
+
+
 def test_each_kind_of_piece_is_joined_by_its_rule(tmp_path: Path) -> None:
     def join(words: list[str], pieces: list[str]) -> str:
         return choose_join(make_dictionary([*SPECIALS, *words]), (tmp_path,))(pieces)
@@ -156,6 +219,11 @@ def test_each_kind_of_piece_is_joined_by_its_rule(tmp_path: Path) -> None:
         join(["12", "7"], ["12"])
     (tmp_path / "encoder.json").write_text('{"Ġa": 12, "Ã©": 7}')
     assert join(["12", "7", "madeupword0000"], ["7", "12", UNKNOWN_CHARACTER, "7"]) == "é a\ue000é"
+    with pytest.raises(DataError, match=r"no token has number 8, .* \(1 such numbers\)"):
+        join(["12", "8", "7"], ["12"])
     (tmp_path / "encoder.json").write_text("[]")
     with pytest.raises(DataError, match="not an object of numbers"):
+        join(["12", "7"], ["12"])
+    _break(tmp_path / "encoder.json")
+    with pytest.raises(DataError, match=r"encoder\.json: is a dangling link"):
         join(["12", "7"], ["12"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import resource
 import shutil
 from pathlib import Path
 from typing import Any
@@ -23,8 +24,11 @@ from fairseq_networks import (
 )
 from headstart import export_fairseq, import_fairseq
 from headstart.errors import ModelError
+from headstart.files import write_folder_atomically
+from headstart.models.fairseq import export_model
 from headstart.models.fairseq.archive import open_checkpoint_file
 from headstart.models.fairseq.settings import read_settings
+from headstart.os_faults import MachineError
 
 PRE: dict[str, Any] = {"arch": "roberta_prenorm", "encoder_normalize_before": True}
 #: Codes of fastBPE that join nothing: each word of the dictionary is a letter and a digit, `@@` between.
@@ -127,3 +131,17 @@ def test_other_models_are_refused(tmp_path: Path, tiny_model: Path, tiny_roberta
     with pytest.raises(ModelError, match="the activation silu"):
         export_fairseq(tmp_path / "other", tmp_path / "fs")
     assert not (tmp_path / "fs").exists()
+
+
+def test_a_disk_that_is_full_amid_the_checkpoint_is_said_and_leaves_nothing(tmp_path: Path) -> None:
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, limits[1]))
+    try:
+        with (
+            pytest.raises(MachineError, match=r"the file would exceed the size limit"),
+            write_folder_atomically(tmp_path / "out") as folder,
+        ):
+            export_model._save({"model": {"weight": torch.zeros(10_000)}}, folder / "model.pt")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert not list(tmp_path.iterdir())
