@@ -178,7 +178,7 @@ def test_a_worker_whose_data_differ_is_refused(study_file: StudyFile, site: _Sit
         time.sleep(0.05)
     data = site.folder / "reviews/test.jsonl"
     right = data.read_bytes()
-    data.write_bytes(right.replace(b"good", b"fine"))
+    data.write_bytes(right.replace(b"film", b"flim"))
     said = site.wait(site.work("work-1.txt"), "work-1.txt", 2)
     assert "the data on this machine differ from the coordinator's" in said
     data.write_bytes(right)
