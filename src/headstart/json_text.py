@@ -10,6 +10,8 @@ from typing import Any, Final
 MOST_DEPTH: Final = 200
 #: Digits of a whole number: more than any 64-bit one, or the largest number of 64-bit arithmetic, has.
 _MOST_DIGITS: Final = 400
+#: Characters of a key in a message.
+_MOST_SHOWN: Final = 200
 
 PairsHook = Callable[[list[tuple[str, Any]]], Any]
 ConstantHook = Callable[[str], float]
@@ -54,7 +56,7 @@ def join_pairs(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(joined) < len(pairs):
         names = [name for name, _ in pairs]
         twice = next(name for name in joined if names.count(name) > 1)
-        raise JsonTextError(f"the key {twice!r} appears twice in one object")
+        raise JsonTextError(f"the key {twice[:_MOST_SHOWN]!r} appears twice in one object")
     return joined
 
 

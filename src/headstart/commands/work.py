@@ -132,5 +132,5 @@ def _count_workers(asked: int | Literal["auto"], worker: QueueWorker, queue: Ope
     threads = worker.threads or count_processors()
     expected = [pack.estimate.memory_bytes for pack in worker.packs if pack.estimate]
     largest = max((size.high for size in expected if size), default=0.0)
-    fitting = int(_MEMORY_SHARE * measure_free_memory() // largest) if largest else count_processors()
-    return max(1, min(count_processors() // threads, fitting))
+    fitting = _MEMORY_SHARE * measure_free_memory() / largest if largest else float("inf")
+    return max(1, int(min(count_processors() // threads, fitting)))

@@ -14,7 +14,7 @@ from headstart.device import Precision, choose_device, supports_bf16
 from headstart.errors import HeadstartError, OutputError
 from headstart.events import Log
 from headstart.execute.queued_packs import find_queued_run
-from headstart.files import hash_file
+from headstart.files import find_file_fault, hash_file
 from headstart.os_faults import reading
 from headstart.prepared import PreparedStudy
 from headstart.records.queue import QueuedPack, QueueManifest
@@ -85,9 +85,16 @@ def open_queue(files: QueueFiles, manifest: QueueManifest, log: Log) -> OpenQueu
 
 
 def has_study_of(files: QueueFiles, manifest: QueueManifest) -> bool:
-    """Whether the folder's study file is the one whose packs are in the queue."""
-    with reading(files.layout.study_file), suppress(FileNotFoundError):
-        return hash_file(files.layout.study_file) == manifest.study
+    """Whether the folder's study file is the one whose packs are in the queue.
+
+    Raises:
+        OutputError: it cannot be read, or is no file.
+    """
+    file = files.layout.study_file
+    if fault := find_file_fault(file):
+        raise OutputError(fault, where=str(file), expected="the file that headstart wrote")
+    with reading(file), suppress(FileNotFoundError):
+        return hash_file(file) == manifest.study
     return False
 
 

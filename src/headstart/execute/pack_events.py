@@ -13,7 +13,7 @@ from pydantic import ValidationError
 from headstart.config.runs import Run
 from headstart.events import EpochDone, Event, RunStarted, StepDone
 from headstart.records.queue import TOLD, ToldEpoch, ToldStart, ToldStep
-from headstart.store.lease_files import read_as_it_is
+from headstart.store.lease_files import append_as_it_is, read_as_it_is
 
 #: Seconds between two writings: who reads is a person.
 TELL_SECONDS: Final = 2.0
@@ -54,8 +54,7 @@ class EventWriter:
         lines = [*self._lines, *self._steps.values()]
         with suppress(OSError):
             if lines and self._file.parent.is_dir():
-                with self._file.open("a", encoding="utf-8") as stream:
-                    stream.write("".join(f"{line}\n" for line in lines))
+                append_as_it_is(self._file, "".join(f"{line}\n" for line in lines))
         self._lines, self._steps, self._written = [], {}, self._clock()
 
 

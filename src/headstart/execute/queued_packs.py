@@ -10,7 +10,7 @@ from headstart.config.runs import Pack, Run, find_run
 from headstart.config.study import Study
 from headstart.errors import HeadstartError
 from headstart.events import Log
-from headstart.records.queue import QueuedPack, QueuedRun, identify_pack
+from headstart.records.queue import LONGEST_SECONDS, QueuedPack, QueuedRun, identify_pack
 from headstart.store.queue_files import QueueFiles
 from headstart.wording import format_count
 
@@ -29,7 +29,7 @@ def describe_pack(pack: Pack) -> QueuedPack:
     return QueuedPack(
         id=identify_pack(run.key for run in pack.runs),
         runs=tuple(map(describe_run, pack.runs)),
-        deadline=max(_LEAST_SECONDS, _MANY_TIMES * _expect_seconds(pack)),
+        deadline=min(LONGEST_SECONDS, max(_LEAST_SECONDS, _MANY_TIMES * _expect_seconds(pack))),
         estimate=pack.estimate,
     )
 

@@ -19,9 +19,12 @@ from headstart.records.words import format_run_key
 _MOST_RUNS: Final = 100_000
 _MOST_LISTS: Final = 100_000
 _MOST_THREADS: Final = 65_536
-_LONGEST: Final = 1e9
+#: More than any pack takes.
+LONGEST_SECONDS: Final = 1e9
+#: More than any run's steps are.
+_MOST_STEPS: Final = 2**53
 
-Seconds = Annotated[float, Field(gt=0, le=_LONGEST, allow_inf_nan=False)]
+Seconds = Annotated[float, Field(gt=0, le=LONGEST_SECONDS, allow_inf_nan=False)]
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 #: A name of at most so many characters: of an arm, a setting, a version.
 Name = Annotated[str, Field(max_length=4096)]
@@ -102,8 +105,8 @@ class ToldStep(_Told):
     """A run made a step, as `StepDone`."""
 
     kind: Literal["step"] = "step"
-    step: int = Field(ge=1)
-    total: int = Field(ge=1)
+    step: int = Field(ge=1, le=_MOST_STEPS)
+    total: int = Field(ge=1, le=_MOST_STEPS)
     loss: float
     learning_rate: float
 

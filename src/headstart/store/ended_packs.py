@@ -12,6 +12,7 @@ from pathlib import Path
 from pydantic import TypeAdapter, ValidationError
 
 from headstart.files import read_file, write_text
+from headstart.os_faults import writing
 from headstart.records import RunRecord
 from headstart.records.queue import identify_pack
 from headstart.store.digests import add_digests
@@ -61,7 +62,8 @@ def _settle(layout: StudyLayout, file: Path) -> tuple[RunRecord, ...]:
     records = _read(file)
     for record in records:
         write_whole_record(layout, record)
-    file.unlink(missing_ok=True)
+    with writing(file):
+        file.unlink(missing_ok=True)
     with suppress(OSError):  # another pack's file is there, or there is no folder
         file.parent.rmdir()
     return records

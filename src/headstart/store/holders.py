@@ -9,7 +9,7 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
-from typing import Final
+from typing import Annotated, Final
 
 import psutil
 from pydantic import Field
@@ -22,6 +22,13 @@ _BOOT_FILE: Final = Path("/proc/sys/kernel/random/boot_id")
 _PROCESS_SPACE: Final = Path("/proc/self/ns/pid")
 #: States of a process, as Linux writes them, that has ended and is only not yet asked for.
 _ENDED: Final = frozenset("ZXx")
+#: More than any system numbers its processes to, and than any lease has had holders.
+_MOST_PROCESSES: Final = 2**31 - 1
+_MOST_LOST: Final = 10**9
+
+
+#: A name of a machine, or a time, of at most so many characters.
+Name = Annotated[str, Field(max_length=1024)]
 
 
 class Holder(Record):
@@ -32,13 +39,13 @@ class Holder(Record):
     drawn for each lease, and `lost` counts the holders before it that ended without giving it back.
     """
 
-    host: str
-    machine: str
-    process: int
+    host: Name
+    machine: Name
+    process: int = Field(gt=0, le=_MOST_PROCESSES)
     started: float
-    since: str
-    token: str = Field(default_factory=lambda: uuid.uuid4().hex)
-    lost: int = Field(default=0, ge=0)
+    since: Name
+    token: Name = Field(default_factory=lambda: uuid.uuid4().hex)
+    lost: int = Field(default=0, ge=0, le=_MOST_LOST)
 
     @property
     def is_here(self) -> bool:

@@ -12,6 +12,7 @@ from headstart.json_text import join_pairs, parse_json, refuse_constant
 from headstart.os_faults import reading
 from headstart.records import Record
 from headstart.store.schema import check_version
+from headstart.wording import cut_text
 
 _R = TypeVar("_R", bound=Record)
 _FIX = "restore it, or name another folder: out=FOLDER"
@@ -63,7 +64,7 @@ def validate(kind: type[_R], values: dict[str, Any], file: Path) -> _R:
         return kind.model_validate(values)
     except ValidationError as error:
         first = error.errors()[0]
-        key = ".".join(map(str, first["loc"]))
+        key = cut_text(".".join(map(str, first["loc"])))
         raise make_damage(f"{key}: {first['msg']}" if key else first["msg"], file) from error
 
 

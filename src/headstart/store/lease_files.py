@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 import tempfile
@@ -12,6 +13,7 @@ from typing import Final
 
 from pydantic import ValidationError
 
+from headstart.files import FILE_MODE
 from headstart.store.holders import Holder
 
 #: How the names of files of leases end that are in force, and that were given back.
@@ -22,6 +24,8 @@ COUNT_DIGITS: Final = 20
 #: More than any of them has.
 _MOST_BYTES: Final = 2**16
 _AS_IT_IS: Final = getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOFOLLOW", 0)
+#: What the system says of a link, a folder and a socket that is to be opened as a file.
+_NO_FILE: Final = frozenset({errno.ELOOP, errno.EISDIR, errno.ENXIO})
 
 
 @dataclass(frozen=True, order=True)
@@ -33,11 +37,21 @@ class LeaseFile:
     file: Path
 
     def read(self) -> tuple[Holder | None, bytes | None]:
-        """Who made it, and all that stands in it; None is what is not there, or makes no sense."""
+        """Who made it, and all that stands in it; None is what is not there, or makes no sense.
+
+        In what is no file stands nothing, and will not: who watches it sees that nobody renews it.
+
+        Raises:
+            OSError: the system cannot tell.
+        """
         try:
             content = read_as_it_is(self.file, _MOST_BYTES)
         except (FileNotFoundError, NotADirectoryError):
             return None, None
+        except OSError as error:
+            if error.errno not in _NO_FILE:
+                raise
+            content = b""
         try:
             return Holder.model_validate_json(content.partition(b"\n")[0]), content
         except ValidationError:
@@ -51,11 +65,24 @@ def read_as_it_is(file: Path, most: int, start: int = 0) -> bytes:
     Raises:
         OSError: it cannot be read.
     """
-    descriptor = os.open(file, os.O_RDONLY | _AS_IT_IS)
-    with os.fdopen(descriptor, "rb") as stream:
+    with open(file, "rb", opener=_open_as_it_is) as stream:
         if start:
             stream.seek(start)
         return stream.read(most) or b""
+
+
+def append_as_it_is(file: Path, text: str) -> None:
+    """Write the text at the end of the file; what lies in its place is neither waited for nor followed.
+
+    Raises:
+        OSError: it cannot be written.
+    """
+    with open(file, "a", encoding="utf-8", opener=_open_as_it_is) as stream:
+        stream.write(text)
+
+
+def _open_as_it_is(file: str, flags: int) -> int:
+    return os.open(file, flags | _AS_IT_IS, FILE_MODE)
 
 
 def list_lease_files(folder: Path, name: str) -> list[LeaseFile]:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from headstart.os_faults import writing
 from headstart.store.holders import Holder
 from headstart.store.lease import has_ended
 from headstart.store.lease_files import LeaseFile
@@ -52,10 +53,15 @@ class LeaseWatch:
 
     def judge(self, name: str, entries: Sequence[LeaseFile]) -> Judged:
         """What is known of the lease of that name by its files now; `lives` where it was seen to be renewed,
-        or its process is there."""
+        or its process is there.
+
+        Raises:
+            MachineError: the last of its files cannot be read.
+        """
         if not entries:
             return Judged("free")
-        holder, content = entries[-1].read()
+        with writing(entries[-1].file):
+            holder, content = entries[-1].read()
         if entries[-1].is_free:
             return Judged("free", holder)
         if content is None:  # it ended as it was read

@@ -50,7 +50,8 @@ class LeasedPack:
 
     def give_back(self) -> None:
         """Let others go on with it."""
-        is_held = self.fence.is_held
+        with writing(self.fence.file.parent):
+            is_held = self.fence.is_held
         self.lease.close()
         if is_held:
             self.files.set_mark(self.pack.id, "free")

@@ -12,6 +12,7 @@ after a power cut the coordinator writes it anew.
 
 from __future__ import annotations
 
+import os
 import re
 from contextlib import suppress
 from dataclasses import dataclass
@@ -103,12 +104,20 @@ class QueueFiles:
         return _list_packs(self.folder / "leases")
 
     def list_leases(self, pack: str) -> list[LeaseFile]:
-        """The files of the pack's lease, the one in force last."""
-        return list_lease_files(self.lease_folder(pack), PACK_LEASE)
+        """The files of the pack's lease, the one in force last.
+
+        Raises:
+            DamagedFileError: a link lies in the place of their folder.
+            MachineError: they cannot be listed.
+        """
+        folder = self.lease_folder(pack)
+        _refuse_link(folder)
+        with writing(folder):
+            return list_lease_files(folder, PACK_LEASE)
 
     def is_marked(self, pack: str, mark: Mark) -> bool:
         """Whether the pack is marked so."""
-        return (self.folder / mark / pack).exists()
+        return os.path.lexists(self.folder / mark / pack)
 
     def set_mark(self, pack: str, mark: Mark) -> None:
         """Mark the pack; not where the queue was removed."""
@@ -116,7 +125,7 @@ class QueueFiles:
         with writing(file), suppress(FileNotFoundError):
             if self.folder.is_dir():
                 file.parent.mkdir(exist_ok=True)
-                file.touch(FILE_MODE)
+                _make_mark(file)
 
     def remove_mark(self, pack: str, mark: Mark) -> None:
         """Take the mark away, if it is there."""
@@ -175,10 +184,21 @@ def _remove(folder: Path) -> None:
         remove_folder(folder)
 
 
+def _make_mark(file: Path) -> None:
+    """Make the file; whatever is there is the mark: a link is not followed."""
+    with suppress(FileExistsError):
+        file.touch(FILE_MODE, exist_ok=False)
+
+
 def _list_packs(folder: Path) -> set[str]:
     """The entries that have the name of a pack."""
-    try:
-        entries = list(folder.iterdir())
-    except (FileNotFoundError, NotADirectoryError):
-        return set()
-    return {entry.name for entry in entries if _PACK.fullmatch(entry.name)}
+    _refuse_link(folder)
+    with writing(folder), suppress(FileNotFoundError, NotADirectoryError):
+        return {entry.name for entry in folder.iterdir() if _PACK.fullmatch(entry.name)}
+    return set()
+
+
+def _refuse_link(folder: Path) -> None:
+    """See that a folder of the queue is no link: files would be made and removed where it leads."""
+    if folder.is_symlink():
+        raise make_damage("is a link", folder)

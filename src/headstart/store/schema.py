@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from headstart.errors import DamagedFileError, OutputError
 from headstart.records import SCHEMA_VERSION
+from headstart.wording import shorten_repr
 
 #: Stands first in every file that has a version, so that the head of a file tells it.
 _VERSION: Final = re.compile(rb'"schema_version":\s*(\d+)')
@@ -27,7 +28,9 @@ def check_version(values: Mapping[str, Any], file: Path, out: Path) -> None:
     """
     version = values.get("schema_version")
     if not isinstance(version, int) or isinstance(version, bool):
-        what = "has no schema_version" if version is None else f"its schema_version is {version!r}"
+        what = (
+            "has no schema_version" if version is None else f"its schema_version is {shorten_repr(version)}"
+        )
         raise DamagedFileError(
             what,
             where=str(file),

@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 
 import headstart
 from headstart.analysis.results import Results
+from headstart.commands import work as work_command
 from headstart.config.study import Study
+from headstart.execute.open_queue import OpenQueue
+from headstart.execute.queue_worker import QueueWorker
+from headstart.records import Estimate, Range
 from headstart.store.holders import describe_this_process
 from headstart.store.layout import StudyLayout
 from headstart.store.lease import take_lease
@@ -137,3 +143,16 @@ def test_an_ordinary_run_takes_over_from_a_worker_elsewhere_that_is_silent(
     headstart.run(headstart.load_study(file), log=said.append)
     assert any("checking whether they are still running" in sentence for sentence in said)
     assert not leases.exists()
+
+
+@pytest.mark.parametrize(("memory", "workers"), [(5e-324, 4), (math.nan, 4), (math.inf, 1), (2.0**30, 2)])
+def test_as_many_processes_as_the_packs_memory_lets_whatever_it_is(
+    memory: float, workers: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(work_command, "count_gpus", lambda _: 0)
+    monkeypatch.setattr(work_command, "count_processors", lambda: 4)
+    monkeypatch.setattr(work_command, "measure_free_memory", lambda: 3 * 2**30)
+    packs = [SimpleNamespace(estimate=Estimate(memory_bytes=Range(low=0.0, high=memory)))]
+    worker = cast(QueueWorker, SimpleNamespace(threads=1, packs=packs))
+    queue = cast(OpenQueue, SimpleNamespace(study=SimpleNamespace(device="cpu")))
+    assert work_command._count_workers("auto", worker, queue) == workers

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
 
+from fuzzing import limit_seconds
 from headstart.errors import HeadstartError
-from headstart.execute.open_queue import _check_sources
+from headstart.execute.open_queue import _check_sources, has_study_of
 from headstart.prepared import PreparedStudy
 from headstart.records.queue import QueueManifest
+from headstart.store.layout import StudyLayout
+from headstart.store.queue_files import QueueFiles
 from headstart.store.same_sources import UNKNOWN_DIGEST
 
 
@@ -44,3 +48,11 @@ def test_what_differs_is_named(data: str, checkpoints: dict[str, str], what: str
     with pytest.raises(HeadstartError) as caught:
         _check(data, checkpoints)
     assert caught.value.got == f"{what}: its runs could not be compared"
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no pipes here")
+def test_a_pipe_in_the_place_of_the_studys_file_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "study.yaml")
+    manifest = cast(QueueManifest, SimpleNamespace(study="0" * 64))
+    with limit_seconds(5), pytest.raises(HeadstartError, match="a named pipe, not a file"):
+        has_study_of(QueueFiles(StudyLayout(tmp_path)), manifest)

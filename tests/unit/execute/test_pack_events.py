@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import math
+import os
 from pathlib import Path
 
+import pytest
+
+from fuzzing import limit_seconds
 from headstart.events import EpochDone, Event, RunStarted, StepDone
 from headstart.execute.pack_events import EventReader, EventWriter
 from headstart.records import EpochPoint
@@ -51,3 +55,24 @@ def test_a_folder_that_is_gone_ends_nothing(tmp_path: Path) -> None:
     EventWriter(tmp_path / "gone/told.1.jsonl", RUNS).on_event(RunStarted(RUNS[0]))
     assert list(EventReader(tmp_path / "gone/told.1.jsonl", RUNS, "accuracy").read()) == []
     assert not (tmp_path / "gone").exists()
+
+
+def test_a_link_in_the_place_of_the_file_is_neither_followed_nor_written(tmp_path: Path) -> None:
+    theirs, file = tmp_path / "theirs", tmp_path / "told.1.jsonl"
+    theirs.write_text('{"run":0,"kind":"started"}\n', encoding="utf-8")
+    file.symlink_to(theirs)
+    EventWriter(file, RUNS).on_event(RunStarted(RUNS[0]))
+    assert theirs.read_text("utf-8").count("\n") == 1
+    assert list(EventReader(file, RUNS, "accuracy").read()) == []
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no pipes here")
+def test_a_pipe_or_a_folder_in_the_place_of_the_file_is_not_waited_for_and_closed(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "folder").mkdir()
+    before = len(list(Path("/proc/self/fd").iterdir()))
+    for name in ("pipe", "folder"):
+        with limit_seconds(5):
+            EventWriter(tmp_path / name, RUNS).on_event(RunStarted(RUNS[0]))
+            assert list(EventReader(tmp_path / name, RUNS, "accuracy").read()) == []
+    assert len(list(Path("/proc/self/fd").iterdir())) == before

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import math
 from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
 
-from headstart.config.runs import Run, expand_runs
+from headstart.config.runs import Pack, Run, expand_runs
 from headstart.errors import HeadstartError
 from headstart.execute import torchrun
 from headstart.execute.open_study import OpenStudy
-from headstart.execute.queued_packs import describe_run, find_queued_run
-from headstart.records.queue import QueuedRun
+from headstart.execute.queued_packs import describe_pack, describe_run, find_queued_run
+from headstart.records import Estimate, Range
+from headstart.records.queue import LONGEST_SECONDS, QueuedRun
 from studies import make_study
 
 TUNED = make_study(seeds=2, tune={"learning_rate": [1e-4, 3e-4], "weight_decay": [0, 0.1], "seeds": [1000]})
@@ -45,3 +47,10 @@ def test_torchruns_processes_find_a_run_of_a_seed_that_was_added() -> None:
 def test_torchruns_processes_say_that_they_read_another_study() -> None:
     with pytest.raises(HeadstartError, match="the study that this one reads has no such run"):
         torchrun._find_run(_send(RUNS[0]), _open(seeds=2))
+
+
+@pytest.mark.parametrize("seconds", [1e300, math.inf, math.nan])
+def test_a_pack_has_a_deadline_whatever_was_expected_of_it(seconds: float) -> None:
+    """As of a queue that was damaged, and whose packs are in hand."""
+    pack = Pack(RUNS[:1], Estimate(seconds=Range(low=1.0, high=seconds)))
+    assert 600.0 <= describe_pack(pack).deadline <= LONGEST_SECONDS

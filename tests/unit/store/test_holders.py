@@ -6,12 +6,14 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
+from pydantic import ValidationError
 
 from headstart.store import holders
-from headstart.store.holders import describe_this_process, read_start
+from headstart.store.holders import Holder, describe_this_process, read_start
 
 
 def test_this_process_is_here_and_not_gone() -> None:
@@ -43,3 +45,12 @@ def test_where_there_is_no_proc_psutil_is_asked(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr(holders, "Path", lambda path: Path("/nowhere") / path.lstrip("/"))
     assert read_start(os.getpid()) == psutil.Process().create_time()
     assert read_start(999_999_999) is None
+
+
+@pytest.mark.parametrize(
+    "change", [{"process": -1}, {"process": 0}, {"process": 2**40}, {"lost": 10**30}, {"host": "x" * 9999}]
+)
+def test_a_holder_that_none_can_be_is_none(change: dict[str, Any]) -> None:
+    values = describe_this_process().model_dump() | change
+    with pytest.raises(ValidationError):
+        Holder.model_validate(values)

@@ -96,3 +96,18 @@ def test_who_is_slower_does_not_have_it(tmp_path: Path) -> None:
         assert first is not None
         assert late is None
         assert first.is_held
+
+
+@pytest.mark.parametrize("kind", ["link", "loop", "folder"])
+def test_what_is_no_file_is_nobodys_after_a_while(tmp_path: Path, kind: str) -> None:
+    now, file = [0.0], tmp_path / "pack.1.held"
+    if kind == "folder":
+        file.mkdir()
+    else:
+        file.symlink_to(file if kind == "loop" else "/etc/hostname")
+    watch = LeaseWatch(4.0, lambda: now[0])
+    states = set()
+    for _ in range(8):
+        states.add(watch.judge("pack", list_lease_files(tmp_path, "pack")).state)
+        now[0] += 1.0
+    assert states == {"held", "dead"}

@@ -118,3 +118,21 @@ def test_a_pack_has_bounds(change: dict[str, Any]) -> None:
     run = QueuedRun(arm="a", size=1, seed=0)
     with pytest.raises(ValidationError):
         QueuedPack(**({"id": identify_pack([run.key]), "runs": (run,), "deadline": 1.0} | change))
+
+
+@pytest.mark.parametrize("name", ["leases", "ended", "free"])
+def test_a_link_in_the_place_of_a_folder_is_refused(files: QueueFiles, tmp_path: Path, name: str) -> None:
+    (files.folder / name).symlink_to(tmp_path)
+    with pytest.raises(HeadstartError, match="is a link"):
+        files.list_taken() if name == "leases" else files.list_marked("ended" if name == "ended" else "free")
+
+
+def test_a_link_in_the_place_of_a_mark_is_one_and_not_followed(files: QueueFiles, tmp_path: Path) -> None:
+    pack, mark = "0123456789abcdef", files.folder / "ended/0123456789abcdef"
+    mark.parent.mkdir()
+    mark.symlink_to(tmp_path / "theirs")
+    files.set_mark(pack, "ended")
+    assert files.is_marked(pack, "ended")
+    assert not (tmp_path / "theirs").exists()
+    files.remove_mark(pack, "ended")
+    assert not files.is_marked(pack, "ended")
