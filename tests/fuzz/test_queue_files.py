@@ -36,6 +36,8 @@ from queued_studies import StandInTrainer, passing_time, write_queue_in_use
 StudyIn = Callable[..., Path]
 #: Times that somebody waits until what does not end is ended: more than makes a lease stale.
 LOOKS = 40
+#: Bytes that no file of this queue has: what has as many is damage already.
+LARGE = 2**14
 EXAMPLES = 100 if is_unlimited() else 3
 WORDS = {"words": {"method": "bag-of-words"}}
 
@@ -88,8 +90,9 @@ def make_socket(place: Path, _: Path) -> None:
     """A socket that nobody serves: bound by a short name, for a long one is refused."""
     here = os.open(place.parent, os.O_RDONLY)
     with socket.socket(socket.AF_UNIX) as bound:
-        bound.bind(f"/proc/self/fd/{here}/{place.name}")
+        bound.bind(f"/proc/self/fd/{here}/s")
     os.close(here)
+    (place.parent / "s").rename(place)
 
 
 def make_folder(place: Path, _: Path) -> None:
@@ -139,9 +142,9 @@ def edited_lines(draw: st.DrawFn, whole: bytes) -> bytes:
 
 def damage_something(data: st.DataObject, folder: Path, outside: Path) -> None:
     """Edit a file of the queue, or put something in the place of a file or a folder, or where none is."""
-    places = sorted(folder.rglob("*"))
-    place = data.draw(st.sampled_from(places))
-    if place.is_file() and not place.is_symlink() and data.draw(st.booleans()):
+    place = data.draw(st.sampled_from(sorted(folder.rglob("*"))))
+    is_small = place.is_file() and not place.is_symlink() and place.stat().st_size < LARGE
+    if is_small and data.draw(st.booleans()):
         place.write_bytes(data.draw(edited_lines(place.read_bytes())))
         return
     if data.draw(st.integers(0, 3)) == 0:

@@ -122,6 +122,7 @@ class QueueFiles:
     def set_mark(self, pack: str, mark: Mark) -> None:
         """Mark the pack; not where the queue was removed."""
         file = self.folder / mark / pack
+        _refuse_link(file.parent)
         with writing(file), suppress(FileNotFoundError):
             if self.folder.is_dir():
                 file.parent.mkdir(exist_ok=True)
@@ -130,6 +131,7 @@ class QueueFiles:
     def remove_mark(self, pack: str, mark: Mark) -> None:
         """Take the mark away, if it is there."""
         file = self.folder / mark / pack
+        _refuse_link(file.parent)
         with writing(file):
             file.unlink(missing_ok=True)
 

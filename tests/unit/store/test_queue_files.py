@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -120,11 +121,25 @@ def test_a_pack_has_bounds(change: dict[str, Any]) -> None:
         QueuedPack(**({"id": identify_pack([run.key]), "runs": (run,), "deadline": 1.0} | change))
 
 
-@pytest.mark.parametrize("name", ["leases", "ended", "free"])
-def test_a_link_in_the_place_of_a_folder_is_refused(files: QueueFiles, tmp_path: Path, name: str) -> None:
-    (files.folder / name).symlink_to(tmp_path)
+@pytest.mark.parametrize(
+    ("name", "use"),
+    [
+        ("leases", QueueFiles.list_taken),
+        ("ended", lambda files: files.list_marked("ended")),
+        ("free", lambda files: files.set_mark("0123456789abcdef", "free")),
+        ("free", lambda files: files.remove_mark("0123456789abcdef", "free")),
+    ],
+    ids=["taken", "listed", "set", "removed"],
+)
+def test_a_link_in_the_place_of_a_folder_is_refused(
+    files: QueueFiles, tmp_path: Path, name: str, use: Callable[[QueueFiles], object]
+) -> None:
+    (tmp_path / "theirs").mkdir()
+    (tmp_path / "theirs/0123456789abcdef").touch()
+    (files.folder / name).symlink_to(tmp_path / "theirs")
     with pytest.raises(HeadstartError, match="is a link"):
-        files.list_taken() if name == "leases" else files.list_marked("ended" if name == "ended" else "free")
+        use(files)
+    assert len(list((tmp_path / "theirs").iterdir())) == 1
 
 
 def test_a_link_in_the_place_of_a_mark_is_one_and_not_followed(files: QueueFiles, tmp_path: Path) -> None:
