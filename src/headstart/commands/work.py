@@ -53,7 +53,7 @@ def work(
         workers: how many processes train here; `auto`: one for each GPU, else as many as processors and
             memory allow.
         most_packs: how many packs are taken at most; None for all.
-        wait: seconds for which a queue may be awaited that is not there yet.
+        wait: seconds for which a study may be awaited that has not begun yet; one that has ended is not.
 
     Raises:
         HeadstartError: there is no queue, data or checkpoints differ from the coordinator's, or nothing can
@@ -87,23 +87,22 @@ def _check_numbers(workers: int | Literal["auto"], most_packs: int | None, wait:
 
 
 def _await_queue(files: QueueFiles, seconds: float, log: Log) -> QueueManifest:
-    """The queue, once it is open, or after so many seconds as it is.
+    """The queue as soon as there is one; that of a study which has ended is not waited for to be another's.
 
     Raises:
-        OutputError: there is none.
+        OutputError: there is none after so many seconds.
     """
     until = time.monotonic() + seconds
     while True:
         manifest = _await_study(files)
-        if manifest is not None and manifest.state == "open":
+        if manifest is not None:
+            if manifest.state == "closed":
+                log(f"the study in {files.layout.out} has ended: there is nothing to train")
             return manifest
         if time.monotonic() >= until:
             break
         tell_stage(f"waiting for packs in {files.layout.out}")
         time.sleep(_POLL_SECONDS)
-    if manifest is not None:
-        log(f"the study in {files.layout.out} has ended: there is nothing to train")
-        return manifest
     raise OutputError(
         "no study waits for workers there",
         where=str(files.layout.out),

@@ -80,11 +80,14 @@ def test_a_worker_trains_what_waits_and_ends_with_the_study(study_file: StudyFil
     assert "4 runs wait for workers: headstart work " + str(tmp_path / "out") in coordinator.said
 
 
-def test_a_worker_that_comes_after_the_end_has_nothing_to_do(study_file: StudyFile, tmp_path: Path) -> None:
+def test_a_worker_that_comes_after_the_end_has_nothing_to_do_and_nothing_to_wait_for(
+    study_file: StudyFile, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     with coordinate(study_file(arms=WORDS, control="words")):
         headstart.work(tmp_path / "out", workers=1)
     said: list[str] = []
-    work = headstart.work(tmp_path / "out", log=said.append)
+    monkeypatch.setattr("headstart.commands.work.time.sleep", pytest.fail)
+    work = headstart.work(tmp_path / "out", log=said.append, wait=3600)
     assert (work.packs, work.ending) == (0, "closed")
     assert said == [f"the study in {tmp_path / 'out'} has ended: there is nothing to train"]
 
