@@ -242,6 +242,7 @@ sys.exit(main(["run", sys.argv[1]]))
 """
 
 
+@pytest.mark.long
 def test_a_killed_adaptation_goes_on_to_the_same_bits(
     study_in: StudyFile, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

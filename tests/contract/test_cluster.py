@@ -48,6 +48,7 @@ def test_packs_of_the_dead_are_taken_over_and_end(cluster: ModuleType) -> None:
     assert row["twice"] == 0, "who renews is never taken for dead on a folder that is quick enough"
 
 
+@pytest.mark.long
 def test_leases_all_in_one_slow_folder_cost_time_that_folders_of_their_own_save(cluster: ModuleType) -> None:
     rows = {
         layout: cluster.simulate(

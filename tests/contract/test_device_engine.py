@@ -62,7 +62,7 @@ def _find_pack_sizes(done: Done) -> set[int]:
         ("classification", 2, (6, 1), 4),
         pytest.param("multi-label", 2, (6,), 6, marks=pytest.mark.long),
         pytest.param("regression", 2, (1,), 1, marks=pytest.mark.long),
-        ("instruction", 1, (6,), 2),
+        pytest.param("instruction", 1, (6,), 2, marks=pytest.mark.long),
         pytest.param("instruction, packed", 2, (6, 1), 2, marks=pytest.mark.long),
     ],
 )
@@ -82,7 +82,10 @@ def test_without_dropout_the_numbers_are_those_of_the_host(
         assert {key: gap for key, gap in gaps.items() if gap > 1e-6} == {}, (name, pack)
 
 
-@pytest.mark.parametrize(("name", "precision"), [("classification", "bf16"), ("instruction", "fp32")])
+@pytest.mark.parametrize(
+    ("name", "precision"),
+    [("classification", "bf16"), pytest.param("instruction", "fp32", marks=pytest.mark.long)],
+)
 def test_with_dropout_a_study_gives_the_same_bits_twice_and_another_seed_others(
     name: str, precision: str, checkpoint: Checkpoint, tmp_path: Path
 ) -> None:

@@ -104,7 +104,7 @@ def test_two_runs_at_once_give_what_one_gives(
     assert [path.name for path in (tmp_path / "out").rglob(".*")] == [".headstart"]
 
 
-@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGKILL, pytest.param(signal.SIGTERM, marks=pytest.mark.long)])
 def test_a_run_goes_on_at_once_where_one_was_ended_and_no_worker_outlives_it(
     study_file: StudyFile, tmp_path: Path, number: signal.Signals
 ) -> None:

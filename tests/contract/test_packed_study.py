@@ -266,7 +266,14 @@ def _sizes(records: tuple[RunRecord, ...]) -> list[int]:
     return sorted(record.execution.pack_size for record in records if record.execution)
 
 
-@pytest.mark.parametrize(("times", "sizes"), [(1, [4, 4, 4, 4]), (2, [2, 2, 2, 2]), (4, [1, 1, 2, 2])])
+@pytest.mark.parametrize(
+    ("times", "sizes"),
+    [
+        pytest.param(1, [4, 4, 4, 4], marks=pytest.mark.long),
+        (2, [2, 2, 2, 2]),
+        pytest.param(4, [1, 1, 2, 2], marks=pytest.mark.long),
+    ],
+)
 def test_a_pack_whose_worker_was_killed_is_trained_again_and_then_in_halves(
     study_in: StudyFile, tmp_path: Path, times: int, sizes: list[int]
 ) -> None:

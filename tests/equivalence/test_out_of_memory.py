@@ -135,7 +135,7 @@ def _scores(point: Any) -> dict[str, float]:
 
 
 @pytest.mark.parametrize("error", ERRORS)
-@pytest.mark.parametrize("kind", [_Scarce, _ScarceBehind])
+@pytest.mark.parametrize("kind", [_Scarce, pytest.param(_ScarceBehind, marks=pytest.mark.long)])
 def test_members_of_halves_are_the_runs_they_are_alone(kind: Any, error: Error) -> None:
     """Five members, then two and three, then one and two: the 14th pass is in the second epoch."""
     which = range(5)
@@ -157,7 +157,7 @@ def test_memory_may_run_out_again_later() -> None:
     _assert_as_alone(pack, range(4))
 
 
-@pytest.mark.parametrize("kind", [_Scarce, _ScarceBehind])
+@pytest.mark.parametrize("kind", [_Scarce, pytest.param(_ScarceBehind, marks=pytest.mark.long)])
 def test_a_pass_that_fails_takes_those_before_it_in_the_step_along(kind: Any) -> None:
     """With three passes a step, the gradients of the first two must not count twice."""
     fails = _more_than(BATCH, after=10)
@@ -190,7 +190,7 @@ def test_the_others_go_on_beside_a_member_that_does_not_fit() -> None:
     assert max_difference(pack.members[well].weights, _Trained([well]).members[0].weights) < 1e-9
 
 
-@pytest.mark.parametrize("kind", [_Scarce, _ScarceBehind])
+@pytest.mark.parametrize("kind", [_Scarce, pytest.param(_ScarceBehind, marks=pytest.mark.long)])
 def test_members_of_halves_are_the_same_however_seldom_losses_are_read(kind: Any) -> None:
     which = range(5)
     scarce = lambda module: kind(module, _more_than(2 * BATCH, after=13), ERRORS[0])  # noqa: E731

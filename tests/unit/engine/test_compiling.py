@@ -20,9 +20,9 @@ from tiny import EventRecorder, make_tiny_context, make_tiny_model, make_tiny_ru
 
 RUNS = [(make_tiny_run(seed, epochs=2), np.arange(30)) for seed in range(2)]
 FAMILIES = ["roberta", "bert", "deberta-v2", "gpt2", "bloom", "llama", "modernbert", "mpnet"]
-#: An encoder and a language model each time: compiling takes ten seconds a family.
+#: One each time: compiling takes ten seconds a family.
 _SOME_EACH_TIME = [
-    pytest.param(one, marks=() if one in ("deberta-v2", "llama") else pytest.mark.long) for one in FAMILIES
+    pytest.param(one, marks=() if one == "deberta-v2" else pytest.mark.long) for one in FAMILIES
 ]
 
 

@@ -232,6 +232,7 @@ def test_a_study_is_not_started_while_a_worker_imports_the_main_script(
     assert 'if __name__ == "__main__":' in str(caught.value)
 
 
+@pytest.mark.long
 def test_a_script_without_a_guard_is_told_of_it_and_trains_once(
     study_file: StudyFile, tmp_path: Path
 ) -> None:
