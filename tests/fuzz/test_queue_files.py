@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from rich.console import Console
 
 import headstart
-from fuzzing import check_shown, is_unlimited, own_folder, run_to_end
+from fuzzing import check_shown, count_descriptors, is_unlimited, own_folder, run_to_end
 from headstart.commands import work as work_command
 from headstart.config.load import load_study
 from headstart.config.study import Study
@@ -164,11 +164,6 @@ def list_outside(outside: Path) -> dict[str, tuple[int, str]]:
         str(file): (file.lstat().st_mtime_ns, hash_file(file) if file.is_file() else "")
         for file in (outside, *outside.rglob("*"))
     }
-
-
-def count_descriptors() -> int:
-    """How many files this process has open."""
-    return sum(1 for _ in Path("/proc/self/fd").iterdir())
 
 
 def make_outside(folder: Path) -> Path:

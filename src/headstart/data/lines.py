@@ -51,6 +51,19 @@ def require_file(path: Path) -> None:
         raise DataError(f"is {fault}", where=str(path), expected="a file that can be read")
 
 
+def require_existing_file(path: Path, expected: str, fix: str | None = None) -> None:
+    """See that a file that can be read is there.
+
+    Raises:
+        DataError: there is none, or it is something else.
+    """
+    fault = find_file_fault(path)
+    if fault is not None or not path.exists():
+        raise DataError(
+            f"is {fault}" if fault else "no such file", where=str(path), expected=expected, fix=fix
+        )
+
+
 def read_raw_lines(path: Path) -> Iterator[str]:
     """The file's lines as they come, line ends kept, a byte-order mark dropped; never the whole file at once.
 

@@ -88,9 +88,8 @@ def open_blocks(
     try:
         return train, build_token_blocks(corpora[1], tokenizer, block=block)
     except FewTokensError as error:
-        more = f"name {'more' if settings.data.valid_paths else 'files as'} data.valid"
-        more += "" if settings.data.valid_paths else ", or set a larger data.valid_share"
-        told = error.name_key("training.block", more)
+        own, shared = "name more data.valid", "name files as data.valid, or set a larger data.valid_share"
+        told = error.name_key("training.block", own if settings.data.valid_paths else shared)
         raise DataError(
             f"validation text: {told.got}", where=told.where, expected=told.expected, fix=told.fix
         ) from error

@@ -25,8 +25,6 @@ _ENDED: Final = frozenset("ZXx")
 #: More than any system numbers its processes to, and than any lease has had holders.
 _MOST_PROCESSES: Final = 2**31 - 1
 _MOST_LOST: Final = 10**9
-
-
 #: A name of a machine, or a time, of at most so many characters.
 Name = Annotated[str, Field(max_length=1024)]
 

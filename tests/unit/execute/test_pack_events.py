@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from fuzzing import limit_seconds
+from fuzzing import count_descriptors, limit_seconds
 from headstart.events import EpochDone, Event, RunStarted, StepDone
 from headstart.execute.pack_events import EventReader, EventWriter
 from headstart.records import EpochPoint
@@ -70,9 +70,9 @@ def test_a_link_in_the_place_of_the_file_is_neither_followed_nor_written(tmp_pat
 def test_a_pipe_or_a_folder_in_the_place_of_the_file_is_not_waited_for_and_closed(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
     (tmp_path / "folder").mkdir()
-    before = len(list(Path("/proc/self/fd").iterdir()))
+    before = count_descriptors()
     for name in ("pipe", "folder"):
         with limit_seconds(5):
             EventWriter(tmp_path / name, RUNS).on_event(RunStarted(RUNS[0]))
             assert list(EventReader(tmp_path / name, RUNS, "accuracy").read()) == []
-    assert len(list(Path("/proc/self/fd").iterdir())) == before
+    assert count_descriptors() == before

@@ -9,8 +9,8 @@ from typing import BinaryIO, Final, NoReturn
 
 import numpy as np
 
+from headstart.data.lines import require_existing_file
 from headstart.errors import DataError
-from headstart.files import find_file_fault
 from headstart.os_faults import reading
 
 #: How index files begin: of mapped data sets, of the older ones, and of compressed ones.
@@ -53,14 +53,7 @@ def read_binarised(prefix: Path) -> BinarisedRows:
     """
     index, data = add_suffix(prefix, ".idx"), add_suffix(prefix, ".bin")
     for path in (index, data):
-        fault = find_file_fault(path)
-        if fault is not None or not path.exists():
-            raise DataError(
-                f"is {fault}" if fault else "no such file",
-                where=str(path),
-                expected=_EXPECTED,
-                fix=_COPY,
-            )
+        require_existing_file(path, _EXPECTED, _COPY)
     with reading(index), index.open("rb") as stream:
         magic = stream.read(len(MAPPED))
         if magic == MAPPED:

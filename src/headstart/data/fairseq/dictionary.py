@@ -9,9 +9,9 @@ from functools import cached_property
 from pathlib import Path
 from typing import Final
 
-from headstart.data.lines import read_raw_lines
+from headstart.data.lines import read_raw_lines, require_existing_file
 from headstart.errors import DataError
-from headstart.files import find_file_fault, write_text
+from headstart.files import write_text
 
 BOS: Final = "<s>"
 PAD: Final = "<pad>"
@@ -110,10 +110,7 @@ def make_dictionary(symbols: Iterable[str]) -> Dictionary:
 
 
 def _read_lines(path: Path) -> Iterable[str]:
-    fault = find_file_fault(path)
-    if fault is not None or not path.exists():
-        what = f"is {fault}" if fault else "no such file"
-        raise DataError(what, where=str(path), expected="fairseq's dictionary, dict.txt")
+    require_existing_file(path, "fairseq's dictionary, dict.txt")
     return read_raw_lines(path)
 
 
