@@ -5,6 +5,10 @@ BIN := $(VENV)/bin
 # An environment of its own: what looks over the project is no part of it.
 AUDIT := $(VENV)/audit/bin
 FUZZ_MINUTES ?= 10
+# Tests of a file share studies that one process has trained; the long files come first.
+BY_FILE := --dist loadfile --no-loadscope-reorder
+# Python compiles what it imports, a small part of what pip would.
+PIP_INSTALL := $(BIN)/python -m pip install --quiet --no-compile --constraint constraints.txt --editable .
 
 .PHONY: demo test long-test cluster-test check format bench fuzz audit sbom clean help
 
@@ -15,11 +19,11 @@ demo: $(VENV)/.user          ## Install, then run a real study (about five minut
 	$(BIN)/headstart demo
 
 test: check                  ## Install, then lint, type-check and test everything
-	$(BIN)/python -m pytest -n 2 -m "not long"
-	HEADSTART_REHEARSE=1 $(BIN)/python -m pytest -n 2 tests/gpu
+	$(BIN)/python -m pytest -n 2 $(BY_FILE) -m "not long"
+	HEADSTART_REHEARSE=1 $(BIN)/python -m pytest -n 2 -m "not long" tests/gpu
 
 long-test: $(VENV)/.dev      ## What takes minutes, which `make test` leaves out: before a release
-	$(BIN)/python -m pytest -n 2 -m long
+	HEADSTART_REHEARSE=1 $(BIN)/python -m pytest -n 2 -m long
 
 cluster-test: $(VENV)/.dev   ## Machines made of namespaces: workers and nodes that are cut off (needs root and ip)
 	$(BIN)/python -m pytest tests/cluster
@@ -58,11 +62,11 @@ $(VENV)/bin/python:
 	$(BIN)/python -m pip install --quiet --upgrade 'pip>=25.1'
 
 $(VENV)/.user: $(VENV)/bin/python pyproject.toml constraints.txt
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable .
+	$(PIP_INSTALL)
 	@touch $@
 
 $(VENV)/.dev: $(VENV)/bin/python pyproject.toml constraints.txt
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable . --group dev
+	$(PIP_INSTALL) --group dev
 	@touch $@
 
 $(VENV)/.audit: $(VENV)/bin/python pyproject.toml

@@ -51,6 +51,14 @@ def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 
 
 @pytest.fixture(autouse=True, scope="session")
+def _no_syncing() -> Iterator[None]:
+    """No test cuts the power, and what thousands of small files wait for is the disk."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(os, "fsync", lambda descriptor: None)
+        yield
+
+
+@pytest.fixture(autouse=True, scope="session")
 def _patience() -> Iterator[None]:
     """A slow machine adds no line to what a quick command says."""
     with pytest.MonkeyPatch.context() as patch:

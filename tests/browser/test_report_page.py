@@ -63,7 +63,7 @@ def test_figures_are_drawn_side_by_side_or_below_each_other(page: Any) -> None:
     assert marks > 50
 
 
-@pytest.mark.parametrize("by_keyboard", [False, True])
+@pytest.mark.parametrize("by_keyboard", [pytest.param(False, marks=pytest.mark.long), True])
 def test_an_arm_is_hidden_in_figures_and_tables(page: Any, by_keyboard: bool) -> None:
     button = page.get_by_role("button", name="random", exact=True)
     before = len(list_shown(page, "[data-arm=random]")), len(list_shown(page, "[data-arm=pretrained]"))

@@ -59,7 +59,12 @@ def _forget_times(figures: list[Any]) -> list[Any]:
 
 
 @pytest.mark.parametrize(
-    ("workers", "pack", "number"), [(0, 1, signal.SIGINT), (0, 2, signal.SIGTERM), (2, 1, signal.SIGINT)]
+    ("workers", "pack", "number"),
+    [
+        (0, 1, signal.SIGINT),
+        (0, 2, signal.SIGTERM),
+        pytest.param(2, 1, signal.SIGINT, marks=pytest.mark.long),
+    ],
 )
 def test_an_interrupted_study_says_what_is_kept_and_resumes_from_there(
     workers: int,

@@ -15,7 +15,8 @@ _KILLS = Path(__file__).parents[2] / "benchmarks" / "kills.py"
 @pytest.mark.parametrize(
     ("kills", "studies"),
     [
-        (4, "pair-w0-pack2,sizes-w0-pack3"),
+        (2, "pair-w0-pack2"),
+        pytest.param(4, "sizes-w0-pack3", marks=pytest.mark.long),
         pytest.param(15, "pair-w0-pack2,sizes-w0-pack3", marks=pytest.mark.long),
         pytest.param(1, "pair-w1-pack2", marks=pytest.mark.long),
     ],

@@ -126,7 +126,7 @@ def _interrupt_at(epoch: int, monkeypatch: pytest.MonkeyPatch) -> list[int]:
     return steps
 
 
-@pytest.mark.parametrize("pack", [1, 2])
+@pytest.mark.parametrize("pack", [pytest.param(1, marks=pytest.mark.long), 2])
 def test_a_run_goes_on_where_it_was_interrupted(
     pack: int, study_in: StudyFile, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

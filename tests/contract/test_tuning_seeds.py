@@ -171,7 +171,9 @@ def _interrupt(is_time: Callable[[Event], bool]) -> Callable[[Event], None]:
     "is_time",
     [
         lambda event: isinstance(event, RunStarted) and not event.run.for_tuning,
-        lambda event: isinstance(event, RunStarted) and event.run.seed == 1001,
+        pytest.param(
+            lambda event: isinstance(event, RunStarted) and event.run.seed == 1001, marks=pytest.mark.long
+        ),
         lambda event: isinstance(event, RunEnded) and event.record.key in JUDGED,
     ],
     ids=["between the phases", "while tuning", "while judging"],

@@ -23,7 +23,7 @@ from headstart.engine.device_steps import EVALUATIONS_PER_CAPTURE
 from tiny import make_tiny_run
 
 families = pytest.mark.parametrize("family", FAMILIES)
-precisions = pytest.mark.parametrize("precision", ["fp32", "bf16"])
+precisions = pytest.mark.parametrize("precision", ["fp32", pytest.param("bf16", marks=pytest.mark.long)])
 
 
 @precisions

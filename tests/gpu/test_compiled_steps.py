@@ -25,7 +25,9 @@ def _require_inductor(device: torch.device) -> None:
         pytest.skip(f"inductor cannot run here: {error}")
 
 
-@pytest.mark.parametrize(("precision", "bound"), [("fp32", 1e-4), ("bf16", 0.05)])
+@pytest.mark.parametrize(
+    ("precision", "bound"), [("fp32", 1e-4), pytest.param("bf16", 0.05, marks=pytest.mark.long)]
+)
 def test_compiled_steps_are_the_eager_ones(precision: Precision, bound: float, device: torch.device) -> None:
     """Of texts of one length: compiling a shape takes longer than all else here."""
     setting = Setting(device, "roberta", precision, texts=TEXTS, compiles="on")

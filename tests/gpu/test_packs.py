@@ -32,7 +32,7 @@ from headstart.engine import device_steps
 from tiny import make_tiny_run
 
 BOUNDS: dict[Precision, float] = {"fp64": 1e-9, "fp32": 1e-4}
-precisions = pytest.mark.parametrize("precision", BOUNDS)
+precisions = pytest.mark.parametrize("precision", ["fp64", pytest.param("fp32", marks=pytest.mark.long)])
 
 
 @precisions

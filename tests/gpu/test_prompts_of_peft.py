@@ -28,7 +28,12 @@ _ARMS = {name: {"method": "peft", "peft": settings} for name, settings in _TYPES
 
 
 @pytest.mark.parametrize(
-    ("name", "family"), [("classification", "bert"), ("instruction", "bloom"), ("instruction", "llama")]
+    ("name", "family"),
+    [
+        ("classification", "bert"),
+        ("instruction", "bloom"),
+        pytest.param("instruction", "llama", marks=pytest.mark.long),
+    ],
 )
 def test_prompts_learn_what_they_learn_on_the_host(
     name: str, family: str, tiny_model: Path, tiny_bloom: Path, device: torch.device, tmp_path: Path

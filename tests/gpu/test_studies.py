@@ -27,6 +27,8 @@ from headstart.cli import main
 
 pytest.importorskip("peft")
 Checkpoint = Callable[[str, float], Path]
+#: On a CPU `tests/contract/test_device_engine.py` has the others of these.
+_LONG = pytest.mark.long
 
 
 @pytest.fixture
@@ -46,7 +48,9 @@ def _find_family(name: str) -> str:
     return "bloom" if name.startswith("instruction") else "bert"
 
 
-@pytest.mark.parametrize("name", STUDIES)
+@pytest.mark.parametrize(
+    "name", [*(pytest.param(name, marks=_LONG) for name in STUDIES if name != "instruction"), "instruction"]
+)
 def test_without_dropout_the_numbers_are_those_of_the_host(
     name: str, checkpoint: Checkpoint, device: torch.device, tmp_path: Path
 ) -> None:
@@ -65,11 +69,11 @@ def test_without_dropout_the_numbers_are_those_of_the_host(
 @pytest.mark.parametrize(
     ("name", "family", "precision"),
     [
-        ("classification", "bert", "bf16"),
-        ("classification", "bert", "fp32"),
-        ("multi-label", "bert", "bf16"),
-        ("instruction", "bloom", "bf16"),
-        ("instruction", "llama", "fp32"),
+        pytest.param("classification", "bert", "bf16", marks=_LONG),
+        pytest.param("classification", "bert", "fp32", marks=_LONG),
+        pytest.param("multi-label", "bert", "bf16", marks=_LONG),
+        pytest.param("instruction", "bloom", "bf16", marks=_LONG),
+        pytest.param("instruction", "llama", "fp32", marks=_LONG),
         ("instruction, packed", "llama", "bf16"),
     ],
 )
@@ -117,6 +121,7 @@ def test_the_record_of_a_worker_says_that_steps_were_captured(
     assert said == {True}
 
 
+@_LONG
 def test_a_study_that_is_killed_resumes_to_the_bit(
     checkpoint: Checkpoint, device: torch.device, tmp_path: Path
 ) -> None:
@@ -135,7 +140,7 @@ def test_a_study_that_is_killed_resumes_to_the_bit(
     assert_equal_studies(resumed, whole, name)
 
 
-@pytest.mark.parametrize("family", ["bloom", "llama"])
+@pytest.mark.parametrize("family", ["bloom", pytest.param("llama", marks=_LONG)])
 def test_a_tuned_model_is_asked(
     family: str,
     checkpoint: Checkpoint,

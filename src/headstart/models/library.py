@@ -189,6 +189,8 @@ def get_first_line(error: BaseException) -> str:
 def silence_logs() -> Iterator[None]:
     """Silence the logs and progress bars of transformers inside the block."""
     loggers = [logging.getLogger(name) for name in ("transformers", "huggingface_hub")]
+    # Each new level clears what all loggers remember: none is set where a block around this one has set it.
+    loggers = [logger for logger in loggers if logger.level != logging.ERROR]
     before, bars = [logger.level for logger in loggers], transformers_logging.is_progress_bar_enabled()
     for logger in loggers:
         logger.setLevel(logging.ERROR)

@@ -89,7 +89,8 @@ def find_reach(
         low, high = np.where(is_inside, middle, low), np.where(is_inside, high, middle)
         with np.errstate(divide="ignore", invalid="ignore"):
             step = middle + np.log(p / alpha) * p / slope  # Newton's, of the logarithm
-        is_good = (step > low) & (step < high)
+        # The ends too: one that has been found is an end, and stays there while others are searched.
+        is_good = (step >= low) & (step <= high)
         following = np.where(is_good, step, (low + high) / 2)
         if np.all(np.abs(following - middle) <= _SAME * high):
             break

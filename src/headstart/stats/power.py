@@ -7,6 +7,7 @@ sqrt(seeds / S + examples / N + residual / (S N)).
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
@@ -105,14 +106,15 @@ def find_required_examples(
     n_seeds: int,
     wanted_power: float = POWER,
     alpha: float = ALPHA,
+    most: int = MOST_EXAMPLES,
 ) -> int | None:
-    """The fewest examples that show `difference` with so many seeds; None where no number of them does."""
-    if compute_power(difference, variances, n_seeds, MOST_EXAMPLES, alpha) < wanted_power:
+    """The fewest examples that show `difference` with so many seeds; None where not even `most` do."""
+    if most < 2 or compute_power(difference, variances, n_seeds, most, alpha) < wanted_power:
         return None
     return find_smallest(
         lambda n: compute_power(difference, variances, n_seeds, n, alpha) >= wanted_power,
-        _bound_examples(difference, variances, n_seeds, wanted_power, alpha),
-        MOST_EXAMPLES,
+        min(_bound_examples(difference, variances, n_seeds, wanted_power, alpha), most),
+        most,
     )
 
 
@@ -162,11 +164,13 @@ def find_cheapest_pair(
     Args:
         seed_cost: how many labelled test examples cost as much as one more seed.
     """
-    cheapest, cost = None, np.inf
+    cheapest, cost = None, math.inf
     n_seeds = 2
     while n_seeds <= MOST_SEEDS and n_seeds * seed_cost < cost:
-        n_examples = find_required_examples(difference, variances, n_seeds, wanted_power, alpha)
-        if n_examples is not None and n_seeds * seed_cost + n_examples < cost:
+        # No more than leave it cheaper than the cheapest so far.
+        most = math.ceil(min(cost - n_seeds * seed_cost, MOST_EXAMPLES + 1)) - 1
+        n_examples = find_required_examples(difference, variances, n_seeds, wanted_power, alpha, most)
+        if n_examples is not None:
             cheapest, cost = Pair(n_seeds, n_examples), n_seeds * seed_cost + n_examples
         # Ever more seeds at once, where one more hardly counts.
         n_seeds += max(1, n_seeds // 20)

@@ -81,7 +81,13 @@ def test_one_graph_serves_batches_of_every_length(family: str, monkeypatch: pyte
     assert compiler.graphs.frame_count == 1
 
 
-@pytest.mark.parametrize("error", [RuntimeError("no such kernel"), NotImplementedError("an operator")])
+@pytest.mark.parametrize(
+    "error",
+    [
+        RuntimeError("no such kernel"),
+        pytest.param(NotImplementedError("an operator"), marks=pytest.mark.long),
+    ],
+)
 def test_where_compiling_fails_steps_go_on_without_and_the_reason_is_told(error: Exception) -> None:
     _, heard, notes = _train("roberta", "on", _CountingCompiler(error))
     _, expected, _ = _train("roberta", "off", _CountingCompiler())

@@ -109,7 +109,9 @@ def broken_gradients(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("broken_gradients")
-@pytest.mark.parametrize("read_every", [1, 3, 100])
+@pytest.mark.parametrize(
+    "read_every", [pytest.param(1, marks=pytest.mark.long), 3, pytest.param(100, marks=pytest.mark.long)]
+)
 def test_a_run_that_diverges_is_told_at_the_very_step_and_changes_nobody_else(read_every: int) -> None:
     trained = _Trained([STEADY, DIVERGING, SMALL], read_every=read_every)
     diverged = trained.members[1]
@@ -129,7 +131,7 @@ def test_its_weights_are_those_before_the_step_that_diverged() -> None:
     assert torch.equal(broken.weights.values[0], before.weights.values[0])
 
 
-@pytest.mark.parametrize("cost", [0, 1, 10**6])
+@pytest.mark.parametrize("cost", [pytest.param(0, marks=pytest.mark.long), 1, 10**6])
 def test_members_that_have_ended_stay_while_that_is_cheaper_and_nobody_notices(
     cost: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:

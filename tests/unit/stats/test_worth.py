@@ -123,7 +123,9 @@ def test_numbers_of_the_arm_need_not_be_the_controls() -> None:
     assert worths.worth == pytest.approx(np.sqrt(200 * 400))
 
 
-@pytest.mark.parametrize("seeds", [3, 5, 10])
+@pytest.mark.parametrize(
+    "seeds", [3, pytest.param(5, marks=pytest.mark.long), pytest.param(10, marks=pytest.mark.long)]
+)
 def test_the_interval_holds_the_truth_as_often_as_it_says(seeds: int) -> None:
     generator, covered = draws(seeds), []
     truth = np.sqrt(200 * 400)
