@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -116,12 +117,16 @@ def _has_shard(prefix: Path) -> bool:
     return any(os.path.lexists(add_suffix(prefix, suffix)) for suffix in (".idx", ".bin"))
 
 
-def _list_shards(folder: Path, part: str) -> list[Path]:
-    """The prefixes of a part's files: `train`, and of one that was written in pieces `train1` and so on."""
-    shards = [folder / part]
-    while _has_shard(folder / f"{part}{len(shards)}"):
-        shards.append(folder / f"{part}{len(shards)}")
-    return shards
+def _list_shards(folder: Path, part: str) -> Iterator[Path]:
+    """The prefixes of a part's files: `train`, and of one that was written in pieces `train1` and so on.
+
+    To the last that has a file: fairseq ends before the first that has none, and never says so.
+    """
+    yield folder / part
+    pattern = re.compile(rf"{re.escape(part)}([1-9][0-9]{{0,8}})\.(idx|bin)")
+    numbers = [int(found[1]) for path in folder.iterdir() if (found := pattern.fullmatch(path.name))]
+    for number in range(1, max(numbers, default=0) + 1):
+        yield folder / f"{part}{number}"
 
 
 def _read_part(

@@ -107,6 +107,15 @@ def test_pieces_of_a_part_are_read_one_after_the_other(tmp_path: Path) -> None:
     assert [c["text"] + c["label"] for _, c in open_binarised_folder(tmp_path)["train"]] == ["ax", "by", "ay"]
 
 
+def test_a_piece_that_is_lost_is_missed_and_those_after_it_are_not_passed_over(tmp_path: Path) -> None:
+    for column in ("input0", "label"):
+        _binarise(tmp_path, column, {part: [["a"]] for part in ("train", "train1", "train2", "valid")})
+        for suffix in ("idx", "bin"):
+            (tmp_path / column / f"train1.{suffix}").unlink()
+    with pytest.raises(DataError, match=r"input0/train1\.idx: no such file"):
+        list(open_binarised_folder(tmp_path)["train"])
+
+
 def test_an_index_alone_is_a_file_of_texts(tmp_path: Path) -> None:
     _binarise(tmp_path, "data", {"train": [["a", "b"]]})
     assert [*open_index(tmp_path / "data" / "train.idx")] == [
