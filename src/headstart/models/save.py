@@ -65,7 +65,8 @@ def compute_example_logits(
     model: Any, tokenizer: Any, *, examples: Sequence[Text], max_length: int
 ) -> torch.Tensor:
     """The logits of a few examples, without dropout; float64 on the CPU."""
-    batch = tokenizer.pad(encode_batch(examples, tokenizer, max_length), return_tensors="pt")
+    with silence_logs():
+        batch = tokenizer.pad(encode_batch(examples, tokenizer, max_length), return_tensors="pt")
     was_training = model.training
     model.eval()
     with torch.inference_mode():

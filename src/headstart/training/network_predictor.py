@@ -20,6 +20,7 @@ from headstart.engine.virtual_tokens import count_virtual_tokens
 from headstart.errors import DataError, ModelError
 from headstart.methods.saved import identify_task, load_saved_model
 from headstart.models.checkpoints import Checkpoint, open_checkpoint
+from headstart.models.library import silence_logs
 from headstart.store.model_notes import ModelNotes
 from headstart.tasks import load_task
 from headstart.tasks.columns import LabelColumns
@@ -66,7 +67,8 @@ class NetworkPredictor:
 
     def _encode(self, texts: Sequence[Text], places: Sequence[str]) -> Tokens:
         try:
-            return encode_texts(texts, self.checkpoint.tokenizer, self.max_length)
+            with silence_logs():
+                return encode_texts(texts, self.checkpoint.tokenizer, self.max_length)
         except TextTooLongError as error:
             i = list(texts).index(error.text)
             where = places[i] if places else f"text {i + 1}"

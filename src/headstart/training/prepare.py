@@ -25,6 +25,7 @@ from headstart.methods.adaptation_texts import check_files
 from headstart.methods.corpus_embeddings import prepare_corpus_vectors
 from headstart.models.checkpoints import Checkpoint, open_checkpoint
 from headstart.models.initialise import find_missing_keys
+from headstart.models.library import silence_logs
 from headstart.models.vocabulary import find_used_ids
 from headstart.prepared import PreparedRun, PreparedStudy, TokensKey
 from headstart.records import RunRecord
@@ -117,7 +118,8 @@ def _encode_parts(
     task = load_task(study.task)
     count = sum(len(corpus.parts[part]) for part in PARTS)
     tokens: dict[TokensKey, dict[Part, Tokens]] = {}
-    with naming_rows(study), hashing_once():
+    # Tokenizers in Python log a line for each pair that is cut.
+    with naming_rows(study), hashing_once(), silence_logs():
         for name, limit in keys:
             tell_stage(f"tokenising {count:,} texts for {name}")
             tokenizer = checkpoints[name].tokenizer

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import json
+import logging
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from transformers import BertConfig, BertForSequenceClassification, ByT5Tokenizer
 
+from conftest import SHAPE
 from headstart import load_study
 from headstart.config.runs import expand_runs
 from headstart.device import Precision
@@ -107,3 +111,24 @@ def test_runs_that_name_their_precision_say_nothing_of_the_others(
     exact = _prepared(study_file(arms=ARMS, training={**OPEN, "precision": "fp32"}))
     began = replace(exact, precision="bf16")
     assert keep_precision(began, [_done(exact, "random", "fp32")]).precision == "bf16"
+
+
+def test_pairs_that_a_tokenizer_in_python_cuts_are_no_lines_of_log(
+    study_file: StudyFile, tmp_path: Path
+) -> None:
+    model = BertForSequenceClassification(BertConfig(vocab_size=400, max_position_embeddings=64, **SHAPE))
+    model.save_pretrained(tmp_path / "model")
+    ByT5Tokenizer().save_pretrained(tmp_path / "model")
+    rows = [{"a": f"one {i}", "b": "two " * 20, "label": "yn"[i % 2]} for i in range(40)]
+    (tmp_path / "pairs.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    data = {"path": str(tmp_path / "pairs.jsonl"), "text": ["a", "b"], "label": "label"}
+    study = study_file(data=data, model=str(tmp_path / "model"), training=OPEN | {"max_length": 32})
+    logged, listener = list[str](), logging.Handler()
+    listener.emit = lambda record: logged.append(record.getMessage())  # type: ignore[method-assign]
+    logging.getLogger("transformers").addHandler(listener)
+    try:
+        prepared = _prepared(study)
+    finally:
+        logging.getLogger("transformers").removeHandler(listener)
+    assert next(iter(prepared.tokens.values()))["train"].truncated == 28
+    assert logged == []
