@@ -14,7 +14,7 @@ import pytest
 
 # Before torch is imported, here and in each process that a test starts: products as small as those of tests
 # gain nothing from threads, which on a busy machine wait for one another (half the suite's time on 2 cores).
-os.environ.setdefault("OMP_NUM_THREADS", "1")
+os.environ["OMP_NUM_THREADS"] = "1"
 
 import torch
 from ruamel.yaml import YAML
@@ -64,15 +64,6 @@ def _patience() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("headstart.cli.stages._PATIENCE", 3600.0)
         yield
-
-
-@pytest.fixture(scope="module")
-def one_thread() -> Iterator[None]:
-    """Products as small as those of tests gain nothing from more, and lose on a busy machine."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 @pytest.fixture(scope="session")

@@ -33,7 +33,6 @@ from headstart.store.layout import StudyLayout
 from headstart.training.prepare import prepare_study
 from tiny_checkpoints import write_checkpoint
 
-pytestmark = pytest.mark.usefixtures("one_thread")
 StudyFile = Callable[..., Path]
 ARMS: dict[str, Any] = {"adapted": {"init": "adapted"}, "pretrained": {}, "words": None}
 ADAPT: dict[str, Any] = {"epochs": 2, "block": 16, "batch_size": 4, "learning_rate": 1e-3}

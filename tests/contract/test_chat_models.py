@@ -19,7 +19,6 @@ from headstart.records import RunRecord
 from headstart.store.runs import RunStore
 
 pytest.importorskip("peft")
-pytestmark = pytest.mark.usefixtures("one_thread")
 #: Names ends of turns, of which none ends this answer.
 RESPONSE = "a <|turn_end|> b <|end|>"
 

@@ -21,7 +21,6 @@ StudyIn = Callable[..., Path]
 Damage = Callable[[Path], None]
 RUN = Path("runs/words/all/1")
 KEY = "words/all/1"
-pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 @pytest.fixture(scope="module")

@@ -37,7 +37,6 @@ from device_studies import (
 )
 
 pytest.importorskip("peft")
-pytestmark = pytest.mark.usefixtures("one_thread")
 Checkpoint = Callable[[str, float], Path]
 
 

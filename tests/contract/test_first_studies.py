@@ -15,7 +15,6 @@ import pytest
 from headstart.cli import main
 from headstart.config.load import load_study
 
-pytestmark = pytest.mark.usefixtures("one_thread")
 GOOD, BAD = "a lovely film and a warm ending", "a dull story with a flat scene"
 Rows = list[dict[str, Any]]
 

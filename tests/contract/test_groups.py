@@ -24,7 +24,6 @@ StudyIn = Callable[..., Path]
 FILMS = [f"film {i // 2}" for i in range(24)]
 GROUPS = [0, 0, *(i // 2 for i in range(2, 22)), 0, 0]
 SOURCE = "column group and identical texts"
-pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 def write_csv(file: Path, rows: list[dict[str, Any]]) -> str:

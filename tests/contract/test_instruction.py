@@ -26,7 +26,6 @@ from headstart.store.runs import RunStore
 from judged_studies import fill_sheet
 
 peft = pytest.importorskip("peft")
-pytestmark = pytest.mark.usefixtures("one_thread")
 Write = Callable[..., Path]
 ARMS: dict[str, Any] = {
     "base": {"method": "none"},

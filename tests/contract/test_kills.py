@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -25,7 +24,6 @@ def test_studies_that_are_killed_end_equal(kills: int, studies: str) -> None:
     words = [str(kills), "--warm", "--seed", str(kills), "--only", studies]
     done = subprocess.run(
         [sys.executable, str(_KILLS), *words],
-        env=os.environ | {"OMP_NUM_THREADS": "1"},
         capture_output=True,
         text=True,
         check=False,

@@ -29,7 +29,6 @@ from headstart.tasks import instruction
 from headstart.tasks.instruction import Instruction
 from headstart.training import resume
 
-pytestmark = pytest.mark.usefixtures("one_thread")
 P, NEW = 48, 12
 #: What the template writes around a prompt, in bytes: `<human>: `, a line's end, `<assistant>:`.
 AROUND = 9 + 1 + 12

@@ -26,7 +26,6 @@ from headstart.store.model_use import find_model_use
 from headstart.store.runs import RunStore
 
 peft = pytest.importorskip("peft")
-pytestmark = pytest.mark.usefixtures("one_thread")
 StudyFile = Callable[..., Path]
 
 ARMS: dict[str, Any] = {

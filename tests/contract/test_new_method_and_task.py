@@ -36,7 +36,7 @@ def toys() -> Iterator[None]:
     del METHODS[head_only.TRAITS.name], TASKS[focal.TRAITS.name]
 
 
-@pytest.mark.usefixtures("toys", "one_thread")
+@pytest.mark.usefixtures("toys")
 def test_a_study_of_a_new_method_and_a_new_task_runs_end_to_end(
     study_file: StudyFile, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -49,8 +49,8 @@ _CIRCUMSTANCES = {"seconds", "estimate", "execution", "provenance"} | {
 
 
 @pytest.fixture(autouse=True, scope="module")
-def _one_thread(one_thread: None) -> Iterator[None]:
-    """In workers too."""
+def _one_processor() -> Iterator[None]:
+    """One thread in workers too."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("headstart.planning.host.count_processors", lambda: 1)
         yield

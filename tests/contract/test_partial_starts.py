@@ -20,7 +20,6 @@ from headstart.methods.corpus_embeddings import load_corpus_vectors
 from headstart.training.grouping import group_runs
 from headstart.training.prepare import prepare_study
 
-pytestmark = pytest.mark.usefixtures("one_thread")
 StudyFile = Callable[..., Path]
 
 PARTS: dict[str, Any] = {

@@ -18,7 +18,6 @@ from headstart.cli import main
 from headstart.data.prompts import encode_conversations
 
 peft = pytest.importorskip("peft")
-pytestmark = pytest.mark.usefixtures("one_thread")
 
 PROMPTS = {
     "prompt": {"peft_type": "PROMPT_TUNING", "num_virtual_tokens": 5},

@@ -104,7 +104,6 @@ def test_judged_runs_of_a_tuned_arm_are_found_by_their_grid_point(done: Path) ->
     assert headstart.replay(done, key).verdict == "equal"
 
 
-@pytest.mark.usefixtures("one_thread")
 def test_runs_of_a_language_model_answer_the_same(tiny_bloom: Path, tmp_path: Path) -> None:
     arms = {"full": {}, "lora": {"method": "lora", "lora": {"r": 2, "target": "all"}}} | {
         "base": {"method": "none"}
@@ -112,7 +111,6 @@ def test_runs_of_a_language_model_answer_the_same(tiny_bloom: Path, tmp_path: Pa
     _check_answers(tiny_bloom, tmp_path, arms, seeds=[0, 1], pack=2)
 
 
-@pytest.mark.usefixtures("one_thread")
 def test_runs_over_four_bits_are_equal_to_the_bit(tiny_bloom: Path, tmp_path: Path) -> None:
     pytest.importorskip("bitsandbytes")
     arms = {"qlora": {"method": "qlora", "lora": {"r": 2, "target": "all"}}, "base": {"method": "none"}}

@@ -52,11 +52,7 @@ def study(study_in: StudyFile, tmp_path: Path) -> Callable[[str], Path]:
 
 def _run(file: Path, cache: Path, seed: int) -> dict[str, bytes]:
     """The bytes of all that the study saves, but for times and places."""
-    environment = os.environ | {
-        "PYTHONHASHSEED": str(seed),
-        "HEADSTART_CACHE": str(cache),
-        "OMP_NUM_THREADS": "1",
-    }
+    environment = os.environ | {"PYTHONHASHSEED": str(seed), "HEADSTART_CACHE": str(cache)}
     words = [sys.executable, "-c", _RUN, str(file)]
     done = subprocess.run(words, env=environment, capture_output=True, text=True, check=False, timeout=600)
     assert done.returncode == 0, done.stderr

@@ -17,7 +17,6 @@ from headstart.analysis.collapsed import find_collapse
 from headstart.cli import main
 from headstart.config.traits import TaskName
 
-pytestmark = pytest.mark.usefixtures("one_thread")
 StudyFile = Callable[..., Path]
 ARMS: dict[str, Any] = {
     "full": {},

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -39,9 +38,8 @@ OTHERS = TIMES | {"digest", "out", "data"}
 def run(file: Path, kill_at: str = "") -> int:
     script = file.parent / "script.py"
     script.write_text(SCRIPT, encoding="utf-8")
-    environment = os.environ | {"OMP_NUM_THREADS": "1"}
     words = [sys.executable, str(script), str(file), kill_at]
-    return subprocess.run(words, env=environment, capture_output=True, check=False, timeout=600).returncode
+    return subprocess.run(words, capture_output=True, check=False, timeout=600).returncode
 
 
 def drop_others(value: Any) -> Any:

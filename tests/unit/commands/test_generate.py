@@ -34,7 +34,6 @@ def answer_with_the_library(folder: Path, prompt: str) -> str:
     return str(tokenizer.decode(whole[0, ids.shape[1] :], skip_special_tokens=True)).strip()
 
 
-@pytest.mark.usefixtures("one_thread")
 def test_answers_are_the_librarys(tiny_bloom: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("headstart.commands.generate.choose_precision", lambda *_: "fp32")
     prompts = ["say a", "say bb 12"]
@@ -42,7 +41,6 @@ def test_answers_are_the_librarys(tiny_bloom: Path, monkeypatch: pytest.MonkeyPa
     assert [answer.text for answer in answers] == [answer_with_the_library(tiny_bloom, p) for p in prompts]
 
 
-@pytest.mark.usefixtures("one_thread")
 def test_a_file_gets_an_answer_a_row(tiny_bloom: Path, tmp_path: Path) -> None:
     source, target = tmp_path / "prompts.csv", tmp_path / "answers.csv"
     source.write_text("id,question\n7,say a\n8,say b\n", encoding="utf-8")
@@ -67,7 +65,6 @@ def test_a_folder_without_a_causal_model_is_refused(tmp_path: Path) -> None:
         generate(str(tmp_path), ["say a"])
 
 
-@pytest.mark.usefixtures("one_thread")
 def test_what_is_told_is_the_answer(tiny_bloom: Path) -> None:
     pieces: list[str] = []
     answers = open_generator(str(tiny_bloom)).generate(["say a"], CONFIG, tell=pieces.append)
@@ -91,7 +88,6 @@ def test_a_terminal_gets_no_control_characters(
     assert out.getvalue() == shown
 
 
-@pytest.mark.usefixtures("one_thread")
 def test_a_file_of_messages_is_answered(tiny_bloom: Path, tmp_path: Path) -> None:
     source, target = tmp_path / "talks.jsonl", tmp_path / "answers.jsonl"
     talks = [

@@ -14,7 +14,6 @@ from transformers import LlamaConfig, LlamaForCausalLM
 from chat_models import make_chat_tokenizer
 from headstart.engine.generate import Answer, GenerationConfig, generate_answers
 
-pytestmark = pytest.mark.usefixtures("one_thread")
 PROMPTS = [[10, 11, 12], [20, 21, 22, 23, 24, 25], [30], [40, 41]]
 GREEDY = GenerationConfig(max_new_tokens=12)
 #: What a checkpoint's file may ask of `generate`, each of which changes a greedy answer.

@@ -15,7 +15,6 @@ from headstart.cli import main
 
 StudyIn = Callable[..., Path]
 RUN = Path("runs/words/all/1")
-pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 @pytest.fixture(scope="module")

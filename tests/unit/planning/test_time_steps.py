@@ -28,8 +28,6 @@ from headstart.training.build import make_context
 from headstart.training.prepare import prepare_study
 from tiny import make_tiny_context, make_tiny_tokens
 
-pytestmark = pytest.mark.usefixtures("one_thread")
-
 
 @pytest.fixture
 def study(study_file: Callable[..., Path]) -> tuple[tuple[Run, ...], PreparedStudy]:

@@ -19,7 +19,6 @@ from headstart.trackers.registry import check_trackers
 from small_studies import make_study
 from toys import trackers as toys
 
-pytestmark = pytest.mark.usefixtures("one_thread")
 TRAINING = {"epochs": 2, "batch_size": 8, "learning_rate": 3e-3, "precision": "fp64"}
 #: What a run costs differs from call to call; what it found does not.
 COSTS = {"seconds", "peak_memory_bytes", "peak_device_memory_bytes", "estimate"}

@@ -30,7 +30,6 @@ from headstart.training.prepare import prepare_study
 from headstart.training.train_pack import train_pack
 
 TEXTS, BATCH, EPOCHS = 60, 8, 2
-pytestmark = pytest.mark.usefixtures("one_thread")
 STEPS = EPOCHS * -(-TEXTS // BATCH)
 TRAINING = {"epochs": EPOCHS, "batch_size": BATCH, "learning_rate": 3e-3, "precision": "fp64"}
 
