@@ -7,8 +7,7 @@ AUDIT := $(VENV)/audit/bin
 FUZZ_MINUTES ?= 10
 # Tests of a file share studies that one process has trained; the long files come first.
 BY_FILE := --dist loadfile --no-loadscope-reorder
-# Python compiles what it imports, a small part of what pip would.
-PIP_INSTALL := $(BIN)/python -m pip install --quiet --no-compile --constraint constraints.txt --editable .
+PIP_INSTALL := $(BIN)/python -m pip install --quiet --constraint constraints.txt --editable .
 
 .PHONY: demo test long-test cluster-test check format bench fuzz audit sbom clean help
 
