@@ -21,7 +21,7 @@ test: check                  ## Install, then lint, type-check and test everythi
 	$(BIN)/python -m pytest -n 2 $(BY_FILE) -m "not long"
 	HEADSTART_REHEARSE=1 $(BIN)/python -m pytest -n 2 -m "not long" tests/gpu
 
-long-test: $(VENV)/.dev      ## What takes minutes, which `make test` leaves out: before a release
+long-test: $(VENV)/.dev      ## Slow tests of a kind of which `make test` runs another: before a release
 	HEADSTART_REHEARSE=1 $(BIN)/python -m pytest -n 2 -m long
 
 cluster-test: $(VENV)/.dev   ## Machines made of namespaces: workers and nodes that are cut off (needs root and ip)

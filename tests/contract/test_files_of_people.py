@@ -82,10 +82,8 @@ def count_labels(plan: dict[str, Any]) -> dict[str, int]:
 # Sets of labels
 
 
-@pytest.mark.parametrize(
-    ("suffix", "label_names"),
-    [(".jsonl", None), (".json", NAMES), (".csv", None), (".tsv", NAMES), (".parquet", NAMES)],
-)
+@pytest.mark.parametrize("suffix", [".jsonl", ".json", ".csv", ".tsv", ".parquet"])
+@pytest.mark.parametrize("label_names", [None, NAMES])
 def test_places_of_zero_and_one_are_labels(
     planned: Callable[..., dict[str, Any]], tmp_path: Path, suffix: str, label_names: list[str] | None
 ) -> None:
@@ -212,10 +210,8 @@ def test_scores_with_semicolons_have_the_same_hint(ran: Run, tmp_path: Path, wor
     assert re.search(r"write it with commas: python -c .*csv.writer", message)
 
 
-@pytest.mark.parametrize(
-    ("suffix", "below"),
-    [(".parquet", "data/"), (".parquet", ""), (".csv", "data/"), (".jsonl", ""), (".json", "")],
-)
+@pytest.mark.parametrize("suffix", [".parquet", ".csv", ".jsonl", ".json"])
+@pytest.mark.parametrize("below", ["", "data/"])
 def test_folder_of_parts_is_read(
     planned: Callable[..., dict[str, Any]], tmp_path: Path, suffix: str, below: str
 ) -> None:
@@ -252,16 +248,9 @@ def test_class_folders_of_a_mac_are_read(planned: Callable[..., dict[str, Any]],
 # Predictions
 
 
+@pytest.mark.parametrize("suffix", [".jsonl", ".json", ".parquet"])
 @pytest.mark.parametrize(
-    ("suffix", "labels", "kind"),
-    [
-        (".jsonl", [1, 0], int),
-        (".json", [True, False], bool),
-        (".jsonl", [0.5, 1.5], float),
-        (".parquet", [0.5, 1.5], float),
-        (".json", ["1", "0"], str),
-        (".parquet", ["1", "0"], str),
-    ],
+    ("labels", "kind"), [([1, 0], int), ([True, False], bool), ([0.5, 1.5], float), (["1", "0"], str)]
 )
 def test_predicted_labels_compare_with_those_of_the_data(
     ran: Run, study_file: StudyFile, tmp_path: Path, suffix: str, labels: list[Any], kind: type

@@ -27,7 +27,7 @@ from headstart.cli import main
 
 pytest.importorskip("peft")
 Checkpoint = Callable[[str, float], Path]
-#: On a CPU `tests/contract/test_device_engine.py` has the others of these.
+#: Left out where a CPU rehearses; `tests/contract/test_device_engine.py` has the like on it each time.
 _LONG = pytest.mark.long
 
 
